@@ -1,0 +1,201 @@
+"""What every kind of check has in common: statistic, formula, twins, and the form of its decision."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import sympy
+
+from whp.claims.budget import Share
+from whp.claims.experiment import PROFILES, CellSample, Experiment
+from whp.claims.path import evaluate
+from whp.claims.verdict import CellVerdict, Outcome
+from whp.errors import ClaimError, require
+from whp.interval import Interval
+
+EVERYTHING = Interval(-np.inf, np.inf)
+
+
+class Twin:
+    """A deliberately wrong version of a check, which must not PASS.
+
+    Parameters
+    ----------
+    why : str
+        What is wrong with it, in words.
+    **changes
+        Fields of the check that differ: ``bound``, ``statistic``, ``target``, ``experiment``, ...
+    """
+
+    def __init__(self, why: str, **changes: Any) -> None:
+        require(bool(why), "twin", "explained in words", why, ClaimError)
+        require(bool(changes), f"twin ({why})", "different from the claim in some field", changes, ClaimError)
+        self.why = why
+        self.changes = changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(ABC):
+    """One statement about one statistic of one experiment.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        What is measured.
+    quantity : str
+        LaTeX of the left-hand side.
+    statistic : str
+        Which of the experiment's statistics it is.
+    name : str
+        Distinguishes the checks of a claim that has several.
+    twins : mapping of str to Twin
+        Wrong versions, by name.
+    """
+
+    kind: ClassVar[str]
+    needs_path: ClassVar[bool] = False
+
+    experiment: Experiment
+    quantity: str
+    statistic: str = "value"
+    name: str = ""
+    twins: Mapping[str, Twin] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        where = f"{self.kind} check {self.name}".strip()
+        require(isinstance(self.experiment, Experiment), f"{where}: experiment", "declared with @experiment",
+                self.experiment, ClaimError)
+        require(bool(self.quantity), f"{where}: quantity", "a LaTeX formula", self.quantity, ClaimError)
+        for profile in PROFILES:
+            design = self.experiment.design(profile)
+            if self.needs_path:
+                length = 0 if design.path is None else len(design.path)
+                require(length >= 3, f"{where}: path in profile {profile}", "of at least three points",
+                        length, ClaimError)
+            for cell in design.cells():
+                for point in design.points(cell):
+                    self.check_point({**point.values})
+        for twin_name, twin in self.twins.items():
+            self.twin(twin_name, twin)
+
+    def check_point(self, values: Mapping[str, Any]) -> None:
+        """Evaluate at declaration whatever will be evaluated at ``values`` later."""
+
+    def twin(self, twin_name: str, twin: Twin) -> Check:
+        """Return the check with the twin's changes.
+
+        Raises
+        ------
+        ClaimError
+            If the twin names an unknown field, or does not differ.
+        """
+        where = f"twin {twin_name!r}"
+        unknown = sorted(set(twin.changes) - set(self.__dataclass_fields__))
+        require(not unknown, where, f"a change of {', '.join(self.__dataclass_fields__)}", unknown, ClaimError)
+        differs = any(not _same(getattr(self, key), value) for key, value in twin.changes.items())
+        require(differs, where, "different from the claim", twin.changes, ClaimError)
+        return replace(self, name=f"{self.name or self.kind} [{twin_name}]", twins={}, **twin.changes)
+
+    @property
+    @abstractmethod
+    def formula(self) -> str:
+        """LaTeX of the whole statement."""
+
+    @abstractmethod
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """Decide from all trials made so far in one cell; valid at any number of looks."""
+
+    def decisions_per_cell(self, points: int) -> int:
+        """How many decisions in a cell can each FAIL the claim."""
+        return 1
+
+    def verdict(self, outcome: Outcome, sample: CellSample, share: Share, **fields: Any) -> CellVerdict:
+        """Fill in what every cell verdict has."""
+        fields.setdefault("estimate", np.nan)
+        fields.setdefault("interval", EVERYTHING)
+        fields.setdefault("threshold", "")
+        return CellVerdict(
+            outcome=outcome,
+            test=self.name or self.kind,
+            cell=dict(sample.cell),
+            trials=len(sample.trials),
+            points=len(sample.points),
+            false_fail=share.false_fail,
+            false_pass=share.false_pass,
+            failures=sample.failures,
+            **fields,
+        )
+
+    def unmeasured(self, sample: CellSample, share: Share, rule: str, validity: str) -> CellVerdict | None:
+        """INCONCLUSIVE where trials failed: a mean over the ones that did not would be biased."""
+        failures = sample.failures
+        if not failures:
+            return None
+        total = len(sample.trials) * len(sample.points)
+        listed = ", ".join(f"{count} {status}" for status, count in failures.items())
+        first = next(r.message for row in sample.trials for r in row if r.message)
+        return self.verdict(
+            Outcome.INCONCLUSIVE,
+            sample,
+            share,
+            rule=rule,
+            validity=validity,
+            advice=f"{listed} of {total} trials gave no number ({first}); they count against a PASS and are"
+            " never dropped. Raise the limit or mend the measurement.",
+        )
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two field values are equal, expressions compared after simplification."""
+    if isinstance(a, sympy.Basic) or isinstance(b, sympy.Basic):
+        try:
+            return bool(sympy.simplify(sympy.sympify(a) - sympy.sympify(b)) == 0)
+        except (sympy.SympifyError, TypeError):
+            return False
+    return bool(a is b or a == b)
+
+
+def bound_values(expression: Any, sample: CellSample, what: str) -> np.ndarray:
+    """Evaluate an expression at every point of the sample, shape (points,)."""
+    return np.array([evaluate(expression, {**p.values}, what) for p in sample.points])
+
+
+def latex(expression: Any) -> str:
+    """LaTeX of a bound."""
+    return str(sympy.latex(sympy.sympify(expression)))
+
+
+def points_figure(sample: CellSample, values: np.ndarray) -> dict[str, Any]:
+    """What the report draws of a statistic along the path: quartiles and extremes per point."""
+    path_lead = lead_name(sample)
+    return {
+        "lead": path_lead,
+        "sizes": [float(p.values[path_lead]) for p in sample.points] if path_lead else [],
+        "points": [{k: v for k, v in p.values.items() if k not in sample.cell} for p in sample.points],
+        "median": np.median(values, axis=0).tolist(),
+        "minimum": values.min(axis=0).tolist(),
+        "maximum": values.max(axis=0).tolist(),
+        "mean": values.mean(axis=0).tolist(),
+        "sd": values.std(axis=0, ddof=1).tolist() if len(values) > 1 else [float("nan")] * values.shape[1],
+    }
+
+
+def lead_name(sample: CellSample) -> str:
+    """The size against which exponents are fitted."""
+    extra = [name for name in sample.points[0].values if name not in sample.cell]
+    return extra[0] if extra else ""
+
+
+def lead_sizes(sample: CellSample) -> np.ndarray:
+    """The values of the lead size, shape (points,)."""
+    name = lead_name(sample)
+    return np.array([float(p.values[name]) for p in sample.points])
+
+
+def join(parts: Sequence[str]) -> str:
+    """Join the non-empty sentences."""
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,245 @@
+"""What is measured: a function of a point and a random stream, and the design it is run on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+
+from whp.claims.path import Path, Point, Value
+from whp.errors import ClaimError, MeasurementError, fail, require
+
+PROFILES = ("quick", "standard", "paper")
+
+
+class Status(StrEnum):
+    """How a trial ended. Every outcome is counted; none is dropped."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    INVALID = "invalid"
+    ERROR = "error"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """The outcome of one trial: its named statistics, or why there are none."""
+
+    status: Status
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    message: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Design:
+    """Where an experiment is run: the path, the cells, and how many trials.
+
+    Attributes
+    ----------
+    path : Path or None
+        None for a search, which has no sizes.
+    over : mapping of str to sequence
+        Cell variables; the cells are their product.
+    trials : (int, int)
+        The least and the most trials a point. A claim stops at the first look
+        at which it is decided; looks are at the least, and then 1.5 times as
+        many each, up to the most.
+    only : callable or None
+        Keeps the cells for which it is true, where the full product is too much.
+    """
+
+    path: Path | None
+    over: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    trials: tuple[int, int] = (8, 40)
+    only: Callable[[dict[str, Value]], bool] | None = None
+
+    def __post_init__(self) -> None:
+        low, high = self.trials
+        require(2 <= low <= high or low == high == 1, "trials", "(least, most), 2 <= least <= most",
+                self.trials, ClaimError)
+        for name, values in self.over.items():
+            listed = isinstance(values, (list, tuple)) and len(values) > 0
+            require(listed, f"over[{name!r}]", "a non-empty list", values, ClaimError)
+            require(len(set(values)) == len(values), f"over[{name!r}]", "free of repetitions", values,
+                    ClaimError)
+            clash = self.path is not None and name in self.path.names
+            require(not clash, f"over[{name!r}]", "a name that is not a size of the path", name, ClaimError)
+
+    def cells(self) -> list[dict[str, Value]]:
+        """Every combination of the cell variables, in order of declaration."""
+        product = itertools.product(*self.over.values())
+        cells = [dict(zip(self.over, values, strict=True)) for values in product]
+        kept = [cell for cell in cells if self.only is None or self.only(cell)]
+        require(bool(kept), "over", "left with at least one cell", self.over, ClaimError)
+        return kept
+
+    def points(self, cell: Mapping[str, Value], dtype: str = "float64") -> list[Point]:
+        """The points of the path in one cell."""
+        if self.path is None:
+            return [Point(dict(cell), dtype)]
+        return [Point({**cell, **sizes}, dtype) for sizes in self.path.sizes(cell)]
+
+    def looks(self) -> list[int]:
+        """Trial counts at which a decision is tried."""
+        low, high = self.trials
+        looks = [low]
+        while looks[-1] < high:
+            looks.append(min(high, math.ceil(1.5 * looks[-1])))
+        return looks
+
+
+Measure = Callable[[Point, np.random.Generator, Any], float | Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A measurement and its designs; several claims may share one.
+
+    Attributes
+    ----------
+    measure : callable
+        ``measure(point, rng, device)`` returns the statistic, or named ones.
+        Never a boolean: always the quantity.
+    name : str
+        Identifies its trials in the ledger, e.g. ``"hu2020.thm_3_2"``.
+    designs : mapping
+        Profile to design; all three profiles are present.
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    time_limit : float
+        Seconds a trial may take; a breach is an outcome.
+    memory_limit : float
+        GB that a trial may allocate; a breach is an outcome.
+    failure_probability : float
+        Probability, per trial, that a certified statistic is wrong; charged to the budget.
+    """
+
+    measure: Measure
+    name: str
+    designs: Mapping[str, Design]
+    source: FilePath
+    dtype: str = "float64"
+    time_limit: float = 300.0
+    memory_limit: float = 4.0
+    failure_probability: float = 0.0
+
+    def design(self, profile: str) -> Design:
+        """The design of a profile."""
+        require(profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}", profile, ClaimError)
+        return self.designs[profile]
+
+    def run(self, point: Point, rng: np.random.Generator, device: Any) -> TrialResult:
+        """Measure once and check what comes back.
+
+        Raises
+        ------
+        MeasurementError
+            If the statistic is None, of the wrong type or shape, NaN or infinite.
+        """
+        raw = self.measure(point, rng, device)
+        notes: dict[str, str] = {}
+        if not isinstance(raw, Mapping):
+            raw = {"value": raw}
+        require(bool(raw), "measurement", "at least one named statistic", raw, MeasurementError)
+        statistics: dict[str, float] = {}
+        for name, value in raw.items():
+            if isinstance(value, str):
+                notes[name] = value
+            else:
+                statistics[name] = _as_float(name, value)
+        return TrialResult(Status.OK, statistics, notes=notes)
+
+
+def _as_float(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float, or say what is wrong with it."""
+    where = f"statistic {name!r}"
+    if value is None or isinstance(value, (bool, np.bool_)):
+        fail(where, "a real number (the quantity, not a verdict on it)", value, MeasurementError)
+    shape = getattr(value, "shape", ())
+    require(tuple(shape) == (), where, "a single number", f"shape {tuple(shape)}", MeasurementError)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        fail(where, "a real number", value, MeasurementError)
+    require(math.isfinite(number), where, "finite", number, MeasurementError)
+    return number
+
+
+def experiment(
+    *,
+    standard: Design,
+    quick: Design | None = None,
+    paper: Design | None = None,
+    name: str | None = None,
+    dtype: str = "float64",
+    time_limit: float = 300.0,
+    memory_limit: float = 4.0,
+    failure_probability: float = 0.0,
+) -> Callable[[Measure], Experiment]:
+    """Declare the function below as what is measured.
+
+    ``quick`` and ``paper`` default to ``standard``. The name defaults to
+    ``FOLDER.FILE.FUNCTION``.
+    """
+    require(dtype in ("float32", "float64"), "dtype", "float32 or float64", dtype, ClaimError)
+    require(time_limit > 0, "time_limit", "positive seconds", time_limit, ClaimError)
+    require(memory_limit > 0, "memory_limit", "positive GB", memory_limit, ClaimError)
+    require(0 <= failure_probability < 1e-3, "failure_probability", "in [0, 1e-3)", failure_probability,
+            ClaimError)
+
+    def declare(measure: Measure) -> Experiment:
+        source = FilePath(measure.__code__.co_filename)
+        designs = {"quick": quick or standard, "standard": standard, "paper": paper or standard}
+        for design in designs.values():
+            for cell in design.cells():
+                design.points(cell, dtype)  # raises here, at declaration, what is wrong with a size
+        label = name or f"{source.parent.name}.{source.stem}.{measure.__name__}"
+        return Experiment(measure, label, designs, source, dtype, time_limit, memory_limit,
+                          failure_probability)
+
+    return declare
+
+
+@dataclass(frozen=True)
+class CellSample:
+    """The trials of one experiment in one cell: ``trials[s][k]`` is trial ``s`` at point ``k``."""
+
+    experiment: Experiment
+    cell: Mapping[str, Value]
+    points: Sequence[Point]
+    trials: Sequence[Sequence[TrialResult]]
+
+    def prefix(self, count: int) -> CellSample:
+        """The first ``count`` trials."""
+        return replace(self, trials=self.trials[:count])
+
+    def values(self, statistic: str) -> np.ndarray:
+        """Return the statistic, shape (trials, points), NaN where a trial failed."""
+        rows = []
+        for row in self.trials:
+            for result in row:
+                known = result.status is not Status.OK or statistic in result.statistics
+                require(known, "statistic", f"one of {', '.join(sorted(result.statistics))}", statistic,
+                        ClaimError)
+            rows.append([r.statistics[statistic] if r.status is Status.OK else math.nan for r in row])
+        return np.array(rows, dtype=float).reshape(len(rows), len(self.points))
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How many trials ended in each status other than ok."""
+        counts: dict[str, int] = {}
+        for row in self.trials:
+            for result in row:
+                if result.status is not Status.OK:
+                    counts[result.status.value] = counts.get(result.status.value, 0) + 1
+        return counts
