@@ -1,1 +1,71 @@
+"""The claim language: what a claim file imports.
 
+A claim file measures with :func:`experiment` (or :func:`search`), states with
+one of the kinds (:func:`rate`, :func:`decay`, :func:`bound`, :func:`mean`,
+:func:`limit`, :func:`always`, :func:`forall`, :func:`order`,
+:func:`reproduction`), and declares with :func:`claim`.
+"""
+
+from whp.claims.budget import Budget, Share
+from whp.claims.check import Check, Twin
+from whp.claims.claim import Claim, check_id, claim
+from whp.claims.experiment import (
+    PROFILES,
+    CellSample,
+    Design,
+    Experiment,
+    Status,
+    TrialResult,
+    experiment,
+)
+from whp.claims.growth import Decay as decay
+from whp.claims.growth import Forall as forall
+from whp.claims.growth import Limit as limit
+from whp.claims.growth import Rate as rate
+from whp.claims.levels import Bound as bound
+from whp.claims.levels import Mean as mean
+from whp.claims.levels import Order as order
+from whp.claims.path import Path, Point, geometric, symbols
+from whp.claims.referee import Referee
+from whp.claims.reproduction import Reproduction as reproduction
+from whp.claims.search import Always as always
+from whp.claims.search import search
+from whp.claims.verdict import CellVerdict, Outcome, Regime, Verdict, combine, verdict_record
+
+__all__ = [
+    "PROFILES",
+    "Budget",
+    "CellSample",
+    "CellVerdict",
+    "Check",
+    "Claim",
+    "Design",
+    "Experiment",
+    "Outcome",
+    "Path",
+    "Point",
+    "Referee",
+    "Regime",
+    "Share",
+    "Status",
+    "TrialResult",
+    "Twin",
+    "Verdict",
+    "always",
+    "bound",
+    "check_id",
+    "claim",
+    "combine",
+    "decay",
+    "experiment",
+    "forall",
+    "geometric",
+    "limit",
+    "mean",
+    "order",
+    "rate",
+    "reproduction",
+    "search",
+    "symbols",
+    "verdict_record",
+]

@@ -67,15 +67,25 @@ class Check(ABC):
 
     def __post_init__(self) -> None:
         where = f"{self.kind} check {self.name}".strip()
-        require(isinstance(self.experiment, Experiment), f"{where}: experiment", "declared with @experiment",
-                self.experiment, ClaimError)
+        require(
+            isinstance(self.experiment, Experiment),
+            f"{where}: experiment",
+            "declared with @experiment",
+            self.experiment,
+            ClaimError,
+        )
         require(bool(self.quantity), f"{where}: quantity", "a LaTeX formula", self.quantity, ClaimError)
         for profile in PROFILES:
             design = self.experiment.design(profile)
             if self.needs_path:
                 length = 0 if design.path is None else len(design.path)
-                require(length >= 3, f"{where}: path in profile {profile}", "of at least three points",
-                        length, ClaimError)
+                require(
+                    length >= 3,
+                    f"{where}: path in profile {profile}",
+                    "of at least three points",
+                    length,
+                    ClaimError,
+                )
             for cell in design.cells():
                 for point in design.points(cell):
                     self.check_point({**point.values})
@@ -84,6 +94,7 @@ class Check(ABC):
 
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Evaluate at declaration whatever will be evaluated at ``values`` later."""
+        return
 
     def twin(self, twin_name: str, twin: Twin) -> Check:
         """Return the check with the twin's changes.
@@ -95,7 +106,9 @@ class Check(ABC):
         """
         where = f"twin {twin_name!r}"
         unknown = sorted(set(twin.changes) - set(self.__dataclass_fields__))
-        require(not unknown, where, f"a change of {', '.join(self.__dataclass_fields__)}", unknown, ClaimError)
+        require(
+            not unknown, where, f"a change of {', '.join(self.__dataclass_fields__)}", unknown, ClaimError
+        )
         differs = any(not _same(getattr(self, key), value) for key, value in twin.changes.items())
         require(differs, where, "different from the claim", twin.changes, ClaimError)
         return replace(self, name=f"{self.name or self.kind} [{twin_name}]", twins={}, **twin.changes)

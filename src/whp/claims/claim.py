@@ -67,7 +67,7 @@ class Claim:
 
 
 def claim(
-    id: str,  # noqa: A002 - the catalogue's word
+    id: str,
     *checks: Check,
     title: str,
     locus: str,
@@ -104,23 +104,31 @@ def claim(
     require(bool(locus), f"{id}: locus", "where the paper prints the statement", locus, ClaimError)
     require(bool(checks), f"{id}: checks", "given at least one", checks, ClaimError)
     for check in checks:
-        require(isinstance(check, Check), f"{id}: checks", "made by rate, bound, always, ...", check, ClaimError)
+        require(
+            isinstance(check, Check), f"{id}: checks", "made by rate, bound, always, ...", check, ClaimError
+        )
     names = [check.name or check.kind for check in checks]
     require(len(set(names)) == len(names), f"{id}: names of the checks", "distinct", names, ClaimError)
     twins = sum(len(check.twins) for check in checks)
     require(twins >= 1, f"{id}: twins", "at least one false twin, which must not PASS", twins, ClaimError)
-    require(printed == (corrects is None), f"{id}: corrects", "given exactly when printed is False", corrects,
-            ClaimError)
-    regimes = regime if isinstance(regime, Mapping) else dict.fromkeys(PROFILES, regime)
+    require(
+        printed == (corrects is None),
+        f"{id}: corrects",
+        "given exactly when printed is False",
+        corrects,
+        ClaimError,
+    )
+    given = regime if isinstance(regime, Mapping) else dict.fromkeys(PROFILES, regime)
     try:
-        regimes = {profile: Regime(regimes[profile]) for profile in PROFILES}
+        regimes = {profile: Regime(given[profile]) for profile in PROFILES}
     except (KeyError, ValueError):
         require(False, f"{id}: regime", "met, form or beyond, for every profile", regime, ClaimError)
     frame = inspect.stack()[1]
     documentation = inspect.getdoc(inspect.getmodule(frame[0])) or frame[0].f_globals.get("__doc__") or ""
     source = FilePath(frame.filename)
-    return Claim(id, title, locus, tuple(checks), regimes, tuple(assumptions), printed, corrects, source,
-                 documentation)
+    return Claim(
+        id, title, locus, tuple(checks), regimes, tuple(assumptions), printed, corrects, source, documentation
+    )
 
 
 def check_id(claim: Claim, folder: str, stem: str) -> None:

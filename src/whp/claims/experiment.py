@@ -65,13 +65,19 @@ class Design:
 
     def __post_init__(self) -> None:
         low, high = self.trials
-        require(2 <= low <= high or low == high == 1, "trials", "(least, most), 2 <= least <= most",
-                self.trials, ClaimError)
+        require(
+            2 <= low <= high or low == high == 1,
+            "trials",
+            "(least, most), 2 <= least <= most",
+            self.trials,
+            ClaimError,
+        )
         for name, values in self.over.items():
             listed = isinstance(values, (list, tuple)) and len(values) > 0
             require(listed, f"over[{name!r}]", "a non-empty list", values, ClaimError)
-            require(len(set(values)) == len(values), f"over[{name!r}]", "free of repetitions", values,
-                    ClaimError)
+            require(
+                len(set(values)) == len(values), f"over[{name!r}]", "free of repetitions", values, ClaimError
+            )
             clash = self.path is not None and name in self.path.names
             require(not clash, f"over[{name!r}]", "a name that is not a size of the path", name, ClaimError)
 
@@ -194,8 +200,13 @@ def experiment(
     require(dtype in ("float32", "float64"), "dtype", "float32 or float64", dtype, ClaimError)
     require(time_limit > 0, "time_limit", "positive seconds", time_limit, ClaimError)
     require(memory_limit > 0, "memory_limit", "positive GB", memory_limit, ClaimError)
-    require(0 <= failure_probability < 1e-3, "failure_probability", "in [0, 1e-3)", failure_probability,
-            ClaimError)
+    require(
+        0 <= failure_probability < 1e-3,
+        "failure_probability",
+        "in [0, 1e-3)",
+        failure_probability,
+        ClaimError,
+    )
 
     def declare(measure: Measure) -> Experiment:
         source = FilePath(measure.__code__.co_filename)
@@ -204,8 +215,9 @@ def experiment(
             for cell in design.cells():
                 design.points(cell, dtype)  # raises here, at declaration, what is wrong with a size
         label = name or f"{source.parent.name}.{source.stem}.{measure.__name__}"
-        return Experiment(measure, label, designs, source, dtype, time_limit, memory_limit,
-                          failure_probability)
+        return Experiment(
+            measure, label, designs, source, dtype, time_limit, memory_limit, failure_probability
+        )
 
     return declare
 
@@ -229,8 +241,13 @@ class CellSample:
         for row in self.trials:
             for result in row:
                 known = result.status is not Status.OK or statistic in result.statistics
-                require(known, "statistic", f"one of {', '.join(sorted(result.statistics))}", statistic,
-                        ClaimError)
+                require(
+                    known,
+                    "statistic",
+                    f"one of {', '.join(sorted(result.statistics))}",
+                    statistic,
+                    ClaimError,
+                )
             rows.append([r.statistics[statistic] if r.status is Status.OK else math.nan for r in row])
         return np.array(rows, dtype=float).reshape(len(rows), len(self.points))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ def geometric(low: int, high: int, count: int) -> tuple[int, ...]:
     """Return ``count`` increasing integers from ``low`` to ``high`` in geometric progression, rounded."""
     require(low >= 1 and high > low, "geometric", "1 <= low < high", (low, high), ClaimError)
     require(count >= 2, "geometric count", "at least 2", count, ClaimError)
-    return tuple(int(round(x)) for x in np.geomspace(low, high, count))
+    return tuple(int(x) for x in np.rint(np.geomspace(low, high, count)))
 
 
 def evaluate(expression: sympy.Expr | float, values: Mapping[str, Value], what: str) -> float:
@@ -99,9 +100,9 @@ class Path:
         listed = isinstance(lead_values, (tuple, list)) and len(lead_values) > 0
         require(listed, f"path size {self.lead}", "a non-empty sequence of integers", lead_values, ClaimError)
         for value in lead_values:
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 0
+            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) > 0
             require(whole, f"path size {self.lead}", "positive integers", value, ClaimError)
-        increasing = all(a < b for a, b in zip(lead_values, lead_values[1:], strict=False))
+        increasing = all(a < b for a, b in itertools.pairwise(lead_values))
         require(increasing, f"path size {self.lead}", "strictly increasing", list(lead_values), ClaimError)
         self.lead_values = tuple(int(v) for v in lead_values)
         self.expressions = {name: sympy.sympify(value) for name, value in list(sizes.items())[1:]}

@@ -149,7 +149,7 @@ class Verdict:
 
     @property
     def trials(self) -> int:
-        """Trials over all cells and points (of the tests' own samples; shared ones are counted once a test)."""
+        """Trials over all cells and points; those that serve several checks are counted for each."""
         return sum(cell.trials * cell.points for cell in self.cells)
 
 

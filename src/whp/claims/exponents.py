@@ -1,0 +1,253 @@
+"""What the kinds that are decided by a growth exponent share.
+
+The estimand is the slope of ``E[log(Y / r)]`` against the log of the lead size.
+Each trial runs every point of the path, so its slopes are i.i.d. over trials
+whatever the noise does along the path, and every quantity below (whole slope,
+tail slope, local slopes, ...) is the mean of a linear functional of a trial's
+log-vector.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from whp import stats
+from whp.claims.budget import Share
+from whp.claims.check import Check, lead_sizes, points_figure
+from whp.claims.experiment import CellSample
+from whp.claims.verdict import CellVerdict, Outcome
+from whp.errors import ClaimError, require
+from whp.interval import Interval
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """A slope with its two-sided interval at each of the two error rates."""
+
+    estimate: float
+    at_fail: Interval
+    at_pass: Interval
+    sd: float
+
+    @classmethod
+    def of(cls, slopes: np.ndarray, share: Share, resolution: float = 0.0) -> Exponent:
+        """From per-trial slopes, shape (trials,)."""
+        return cls(
+            float(np.mean(slopes)),
+            stats.t_sequence(slopes, share.false_fail, resolution=resolution),
+            stats.t_sequence(slopes, share.false_pass, resolution=resolution),
+            float(np.std(slopes, ddof=1)) if len(slopes) > 1 else math.nan,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExponentCheck(Check):
+    """Common to the kinds that fit an exponent.
+
+    Attributes
+    ----------
+    tolerance : float
+        The discrepancy: an exponent beyond it is what must not PASS.
+    rounding : float
+        Relative rounding error of the statistic; keeps a deterministic
+        statistic's last digits from being read as a discrepancy.
+    """
+
+    needs_path: ClassVar[bool] = True
+
+    tolerance: float = 0.1
+    rounding: float = 1e-12
+
+    def __post_init__(self) -> None:
+        low = 0 < self.tolerance < 1
+        require(low, f"{self.kind} check {self.name}: tolerance", "in (0, 1)", self.tolerance, ClaimError)
+        super().__post_init__()
+
+    @abstractmethod
+    def scale(self, sample: CellSample) -> np.ndarray:
+        """What the statistic is divided by, shape (points,)."""
+
+    @abstractmethod
+    def judge(self, whole: Exponent, tail: Exponent) -> tuple[Outcome, str]:
+        """Decide from the exponent along the whole path and along its tail; say what was compared."""
+
+    def vanishing(self) -> Outcome:
+        """The verdict where the statistic is exactly zero throughout."""
+        return Outcome.PASS
+
+    def reported(self, whole: Exponent, outcome: Outcome) -> Interval:
+        """The interval to show: each end at the error rate that it serves."""
+        return Interval(whole.at_fail.low, whole.at_pass.high)
+
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """See the class of the kind."""
+        rule = f"{stats.T_SEQUENCE.name} on per-trial slopes"
+        validity = stats.T_SEQUENCE.validity
+        refused = self.unmeasured(sample, share, rule, validity)
+        if refused is not None:
+            return refused
+        values = sample.values(self.statistic)  # (trials, points)
+        scale = self.scale(sample)  # (points,)
+        where = f"{self.kind} check {self.name}: statistic {self.statistic}"
+        require(bool((values >= 0).all()), where, "non-negative", float(values.min()), ClaimError)
+        if not values.all():
+            return self._with_zeros(sample, share, values, rule)
+
+        sizes = lead_sizes(sample)
+        logs = np.log(values) - np.log(scale)  # (trials, points)
+        weights = stats.slope_weights(np.log(sizes))
+        tail_count = stats.tail_points(len(sizes))
+        tail_weights = np.zeros_like(weights)
+        tail_weights[-tail_count:] = stats.slope_weights(np.log(sizes[-tail_count:]))
+        rounding = self.rounding * float(np.abs(tail_weights).sum())
+        whole = Exponent.of(logs @ weights, share, rounding)
+        tail = Exponent.of(logs @ tail_weights, share, rounding)
+        outcome, threshold = self.judge(whole, tail)
+        report = stats.slope_report(sizes, logs, share.false_pass, resolution=self.rounding)
+        largest = stats.upper_tail_slope(sizes, logs, share.false_pass)
+        outcome, warnings = self._vetoes(outcome, whole, tail, report, largest)
+        trials = len(values)
+        shape = stats.skewness_check(logs @ weights).shape
+        if shape in (stats.Shape.SKEWED, stats.Shape.HEAVY_TAILED):
+            warnings.append(
+                f"Per-trial slopes are {shape.label}: the error rates are asymptotic. {shape.advice}"
+            )
+        implied = np.exp(logs.mean(axis=0))
+        return self.verdict(
+            outcome,
+            sample,
+            share,
+            estimate=whole.estimate,
+            interval=self.reported(whole, outcome),
+            rule=rule,
+            validity=validity,
+            threshold=threshold,
+            advice=self._advice(outcome, whole, tail, share, trials),
+            detectable=stats.detectable(whole.sd, trials, share.false_fail) if trials > 1 else math.nan,
+            slack=float(implied.max()),
+            warnings=warnings,
+            figure={
+                **points_figure(sample, values),
+                "bound": scale.tolist(),
+                "claimed_slope": float(weights @ np.log(scale)),
+                "fit": {
+                    "slope": whole.estimate,
+                    "low": whole.at_pass.low,
+                    "high": whole.at_pass.high,
+                    "intercept": float(logs.mean() - whole.estimate * np.log(sizes).mean()),
+                },
+                "tail": {"from": float(sizes[-tail_count]), **ends_of(tail.estimate, tail.at_pass)},
+                "implied_constant": implied.tolist(),
+                **_finite_size(report, sizes),
+            },
+        )
+
+    def _with_zeros(self, sample: CellSample, share: Share, values: np.ndarray, rule: str) -> CellVerdict:
+        """Where the statistic is zero there is no logarithm: decide without one, or not at all."""
+        if not values.any():
+            return self.verdict(
+                self.vanishing(),
+                sample,
+                share,
+                estimate=0.0,
+                interval=Interval(0.0, 0.0),
+                rule="identically zero",
+                validity="exact: every value is zero, no exponent is fitted",
+                threshold="the statistic is exactly zero in every trial",
+                advice="The statistic vanishes on this input, so an upper bound holds trivially.",
+                slack=0.0,
+                figure=points_figure(sample, values),
+            )
+        return self.verdict(
+            Outcome.INCONCLUSIVE,
+            sample,
+            share,
+            rule=rule,
+            validity="not applied",
+            advice="The statistic is zero in some trials and positive in others: it has no exponent."
+            " State the claim as a bound.",
+            figure=points_figure(sample, values),
+        )
+
+    def _vetoes(
+        self,
+        outcome: Outcome,
+        whole: Exponent,
+        tail: Exponent,
+        report: stats.SlopeReport,
+        largest: stats.UpperTail,
+    ) -> tuple[Outcome, list[str]]:
+        """Turn a PASS into INCONCLUSIVE where the largest trials disobey; it can only lower error rates."""
+        warnings: list[str] = []
+        if abs(tail.estimate - whole.estimate) > self.tolerance:
+            warnings.append(
+                f"The exponent changes along the path: {whole.estimate:.3f} over all of it,"
+                f" {tail.estimate:.3f} over its tail."
+            )
+        if report.spread_slope.interval.low > 0:
+            warnings.append(
+                "The spread over trials grows along the path: the sd of log Y by"
+                f" {report.spread_slope.value:.3f} an e-fold of size."
+            )
+        if outcome is Outcome.PASS and self.largest_disobey(largest):
+            outcome = Outcome.INCONCLUSIVE
+            warnings.append(
+                "The typical value obeys, but the largest trial at each point does not:"
+                f" exponent {largest.slope:.3f} {largest.interval}."
+            )
+        return outcome, warnings
+
+    def largest_disobey(self, largest: stats.UpperTail) -> bool:
+        """Whether the largest trials surely grow beyond the tolerance."""
+        return largest.interval.low > self.tolerance
+
+    def margin(self, whole: Exponent) -> float:
+        """Distance from the estimate to the nearest threshold it has yet to clear."""
+        return abs(self.tolerance - whole.estimate)
+
+    def _advice(self, outcome: Outcome, whole: Exponent, tail: Exponent, share: Share, trials: int) -> str:
+        if outcome is Outcome.PASS:
+            if whole.at_pass.low > 0:
+                return (
+                    f"Passes within the tolerance, but a small growth is sure (exponent at least"
+                    f" {whole.at_pass.low:.3f}): lengthen the path to see whether it dies out."
+                )
+            return "Nothing to do; larger sizes would tighten the exponent."
+        if outcome is Outcome.FAIL:
+            return "Check the measurement by a second route; if it stands, add a corrected sibling."
+        margin = self.margin(whole)
+        if not math.isfinite(whole.sd) or margin == 0:
+            return f"At this noise and margin no number of trials is sure to decide; {trials} were made."
+        need = stats.trials_needed(max(whole.sd, tail.sd), margin, share.false_pass)
+        if need is None or need <= trials:
+            return "The tail of the path or the largest trials disagree with the whole: lengthen the path."
+        return f"About {need} trials a point would decide at this noise; {trials} were made."
+
+
+def ends_of(estimate: float, interval: Interval) -> dict[str, float]:
+    return {"estimate": estimate, "low": interval.low, "high": interval.high}
+
+
+def _finite_size(report: stats.SlopeReport, sizes: np.ndarray) -> dict[str, Any]:
+    """What shows how far from asymptotic the path is."""
+    ends = [float(size) for size in sizes]
+    extra: dict[str, Any] = {
+        "local_slopes": [
+            {"size_low": a, "size_high": b, **ends_of(e.value, e.interval)}
+            for a, b, e in zip(ends[:-1], ends[1:], report.local, strict=True)
+        ],
+        "tail_slopes": [
+            {"from": size, **ends_of(e.value, e.interval)}
+            for size, e in zip(ends[:-1], report.from_smallest, strict=True)
+        ],
+    }
+    if report.curvature is not None:
+        extra["curvature"] = ends_of(report.curvature.value, report.curvature.interval)
+    if report.corrected is not None:
+        extra["corrected"] = ends_of(report.corrected.value, report.corrected.interval)
+    return extra

@@ -1,0 +1,197 @@
+"""Kinds decided by a growth exponent: rate, forall, decay, limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from whp import stats
+from whp.claims.budget import Share
+from whp.claims.check import bound_values, join, latex, lead_sizes
+from whp.claims.experiment import CellSample
+from whp.claims.exponents import Exponent, ExponentCheck, ends_of
+from whp.claims.path import evaluate
+from whp.claims.verdict import CellVerdict, Outcome
+from whp.errors import ClaimError, require
+from whp.interval import Interval
+
+DIRECTIONS = {"upper": r"\lesssim", "lower": r"\gtrsim", "both": r"\asymp"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate(ExponentCheck):
+    """``Y <= C r(d, n, m, ...)`` with high probability, C not given (also ``>=``, and both).
+
+    In this order: the upper limit of the growth exponent of ``Y / r`` below the
+    tolerance, on the whole path and on its tail: PASS; the lower limit above
+    zero on both: FAIL; else INCONCLUSIVE. For ``direction="lower"`` with the
+    signs turned, for ``"both"`` in both directions at once.
+    """
+
+    kind: ClassVar[str] = "rate"
+
+    bound: Any = None
+    direction: str = "upper"
+
+    def __post_init__(self) -> None:
+        require(self.direction in DIRECTIONS, "direction", "upper, lower or both", self.direction, ClaimError)
+        require(self.bound is not None, f"rate check {self.name}: bound", "given", self.bound, ClaimError)
+        super().__post_init__()
+
+    def check_point(self, values: Mapping[str, Any]) -> None:
+        """Require that the rate is positive and made of known symbols."""
+        rate = evaluate(self.bound, values, "bound")
+        require(rate > 0, "bound", "positive along the path", rate, ClaimError)
+
+    @property
+    def formula(self) -> str:
+        """LaTeX of the statement."""
+        return f"{self.quantity} {DIRECTIONS[self.direction]} {latex(self.bound)}"
+
+    def scale(self, sample: CellSample) -> np.ndarray:
+        """The printed rate at every point."""
+        return bound_values(self.bound, sample, "bound")
+
+    def vanishing(self) -> Outcome:
+        """Zero obeys every upper bound and no lower one."""
+        return Outcome.PASS if self.direction == "upper" else Outcome.FAIL
+
+    def reported(self, whole: Exponent, outcome: Outcome) -> Interval:
+        """Each end at the error rate that it serves."""
+        if self.direction == "upper":
+            return Interval(whole.at_fail.low, whole.at_pass.high)
+        if self.direction == "lower":
+            return Interval(whole.at_pass.low, whole.at_fail.high)
+        return whole.at_fail if outcome is Outcome.FAIL else whole.at_pass
+
+    def judge(self, whole: Exponent, tail: Exponent) -> tuple[Outcome, str]:
+        """One-sided in the printed direction."""
+        tol, both = self.tolerance, (whole, tail)
+        up, down = self.direction != "lower", self.direction != "upper"
+        small = all(e.at_pass.high < tol for e in both) or not up
+        large = all(e.at_pass.low > -tol for e in both) or not down
+        grows = up and all(e.at_fail.low > 0 for e in both)
+        falls = down and all(e.at_fail.high < 0 for e in both)
+        side = {"upper": f"below {tol:g}", "lower": f"above {-tol:g}", "both": f"within {tol:g} of zero"}
+        threshold = f"growth exponent of Y/r {side[self.direction]}, on the whole path and on its tail"
+        if small and large:
+            return Outcome.PASS, threshold
+        return (Outcome.FAIL if grows or falls else Outcome.INCONCLUSIVE), threshold
+
+    def largest_disobey(self, largest: stats.UpperTail) -> bool:
+        """Only an upper bound is about the largest trials."""
+        return self.direction != "lower" and super().largest_disobey(largest)
+
+    def margin(self, whole: Exponent) -> float:
+        """Distance to the threshold of the direction."""
+        e, tol = whole.estimate, self.tolerance
+        return {"upper": abs(tol - e), "lower": abs(tol + e), "both": abs(tol - abs(e))}[self.direction]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forall(Rate):
+    """With high probability, for all weights in a ball: the statistic is a supremum found by search.
+
+    Decided as a rate. A search finds a lower bound of the supremum: it can
+    refute, not prove, and the verdict says so.
+    """
+
+    kind: ClassVar[str] = "forall"
+
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """As a rate, with the caveat."""
+        verdict = super().decide(sample, share)
+        caveat = (
+            "The supremum was searched for, not proved: a search can refute a 'for all', not establish it."
+        )
+        return replace(verdict, warnings=[*verdict.warnings, caveat])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decay(ExponentCheck):
+    """``Y <= d^(-Omega(alpha))``: some negative exponent, not given.
+
+    The upper limit of the exponent of Y below zero, on the whole path and on
+    its tail: PASS; the lower limit above zero on both: FAIL; else INCONCLUSIVE.
+    Zero decay is the statement that must not PASS.
+    """
+
+    kind: ClassVar[str] = "decay"
+
+    power: str = r"\Omega(\alpha)"
+
+    @property
+    def formula(self) -> str:
+        """LaTeX of the statement."""
+        lead = next(iter(self.experiment.design("standard").path.names))  # type: ignore[union-attr]
+        return f"{self.quantity} \\lesssim {lead}^{{-{self.power}}}"
+
+    def scale(self, sample: CellSample) -> np.ndarray:
+        """One: the exponent is of the statistic itself."""
+        return np.ones(len(sample.points))
+
+    def judge(self, whole: Exponent, tail: Exponent) -> tuple[Outcome, str]:
+        """Against zero."""
+        threshold = "exponent below 0, on the whole path and on its tail"
+        if whole.at_pass.high < 0 and tail.at_pass.high < 0:
+            return Outcome.PASS, threshold
+        if whole.at_fail.low > 0 and tail.at_fail.low > 0:
+            return Outcome.FAIL, threshold
+        return Outcome.INCONCLUSIVE, threshold
+
+    def largest_disobey(self, largest: stats.UpperTail) -> bool:
+        """Whether the largest trials surely do not decay."""
+        return largest.interval.low > 0
+
+    def margin(self, whole: Exponent) -> float:
+        """Distance to zero."""
+        return abs(whole.estimate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit(Decay):
+    """``Y_m -> Y`` as a size grows: the statistic is the distance ``|Y_m - Y|``.
+
+    As a decay, and the distance extrapolated to infinite size (fit ``a + c m^(-order)``
+    per trial) must have its interval below ``remainder`` times the first
+    distance; above it, it FAILs.
+    """
+
+    kind: ClassVar[str] = "limit"
+
+    remainder: float = 0.25
+    order: float = 0.5
+
+    @property
+    def formula(self) -> str:
+        """LaTeX of the statement."""
+        lead = next(iter(self.experiment.design("standard").path.names))  # type: ignore[union-attr]
+        return f"{self.quantity} \\to 0 \\quad ({lead} \\to \\infty)"
+
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """As a decay, then the extrapolated distance."""
+        verdict = super().decide(sample, share)
+        if verdict.failures or "fit" not in verdict.figure:
+            return verdict
+        values = sample.values(self.statistic)
+        relative = values / values[:, 0].mean()
+        left = relative @ stats.limit_weights(lead_sizes(sample), self.order)
+        extrapolated = Exponent.of(left, share)
+        outcome = verdict.outcome
+        if extrapolated.at_fail.low > self.remainder:
+            outcome = Outcome.FAIL
+        elif outcome is Outcome.PASS and extrapolated.at_pass.high >= self.remainder:
+            outcome = Outcome.INCONCLUSIVE
+        said = (
+            f"Extrapolated to infinite size, {extrapolated.estimate:.3f} {extrapolated.at_pass} of the first"
+            f" distance is left (to PASS: below {self.remainder:g})."
+        )
+        return replace(
+            verdict,
+            outcome=outcome,
+            advice=join([said, verdict.advice if outcome is verdict.outcome else ""]),
+            figure={**verdict.figure, "limit": ends_of(extrapolated.estimate, extrapolated.at_pass)},
+        )

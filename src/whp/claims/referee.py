@@ -1,0 +1,171 @@
+"""Keeps, for a run, what has been decided where; the engine feeds it, the report reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from whp.claims.budget import Budget, Share
+from whp.claims.check import Check
+from whp.claims.claim import Claim
+from whp.claims.experiment import PROFILES, CellSample, Experiment
+from whp.claims.verdict import CellVerdict, Outcome, Verdict, combine
+from whp.errors import UsageError, require
+
+
+@dataclass
+class _Docket:
+    """One check, or one twin, with its share of the budget and its decisions so far."""
+
+    check: Check
+    share: Share
+    cells: dict[str, CellVerdict]
+
+
+class Referee:
+    """Decides every check and twin of some claims, cell by cell, at each look.
+
+    A decision stands from the first look at which it is made: the rules are
+    valid at any number of looks, and a later look at more trials of the same
+    cell (made for another check) does not reopen it.
+
+    Parameters
+    ----------
+    claims : sequence of Claim
+        The claims of the run; the budget is split over them.
+    profile : str
+        quick, standard or paper.
+    budget : Budget
+        The run's two error rates.
+    """
+
+    def __init__(self, claims: Sequence[Claim], profile: str, budget: Budget) -> None:
+        require(profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}", profile, UsageError)
+        self.profile = profile
+        self.claims = list(claims)
+        self._budget = budget
+        self._main: dict[str, list[_Docket]] = {}
+        self._twins: dict[str, dict[str, _Docket]] = {}
+        for claim in self.claims:
+            shares = self._shares(claim)
+            self._main[claim.id] = [_Docket(c, shares[c.experiment.name], {}) for c in claim.checks]
+            self._twins[claim.id] = {
+                name: _Docket(check, shares[check.experiment.name], {})
+                for name, (check, _) in claim.twin_checks().items()
+            }
+        found = {e.name: e for claim in self.claims for e in claim.experiments()}
+        self.experiments = list(found.values())
+
+    def _shares(self, claim: Claim) -> dict[str, Share]:
+        """The share of each decision of a claim, by experiment."""
+        decisions = 0
+        for check in claim.checks:
+            design = check.experiment.design(self.profile)
+            for cell in design.cells():
+                decisions += check.decisions_per_cell(len(design.points(cell)))
+        shares = {}
+        for experiment in claim.experiments():
+            design = experiment.design(self.profile)
+            per_cell = max(len(design.points(cell)) for cell in design.cells()) * design.trials[1]
+            certificate = experiment.failure_probability * per_cell
+            shares[experiment.name] = self._budget.decision_share(decisions, certificate)
+        return shares
+
+    def _dockets(self, experiment: Experiment) -> tuple[list[_Docket], list[_Docket]]:
+        """The checks and the twins that rest on an experiment."""
+        main = [d for ds in self._main.values() for d in ds]
+        twins = [d for ds in self._twins.values() for d in ds.values()]
+        name = experiment.name
+        return [d for d in main if d.check.experiment.name == name], [
+            d for d in twins if d.check.experiment.name == name
+        ]
+
+    def look(self, experiment: Experiment, sample: CellSample) -> bool:
+        """Try every open decision that rests on these trials.
+
+        Parameters
+        ----------
+        experiment : Experiment
+            Whose trials they are.
+        sample : CellSample
+            The complete trials 0..N-1 of one cell, N being one of the design's looks.
+
+        Returns
+        -------
+        bool
+            Whether every check is decided in this cell. Twins are decided from the
+            same trials but never ask for more: a twin is refuted by any one cell.
+        """
+        key = repr(sorted(sample.cell.items()))
+        main, twins = self._dockets(experiment)
+        for docket in main + twins:
+            before = docket.cells.get(key)
+            if before is None or before.outcome is Outcome.INCONCLUSIVE:
+                docket.cells[key] = docket.check.decide(sample, docket.share)
+        return all(docket.cells[key].outcome is not Outcome.INCONCLUSIVE for docket in main)
+
+    def _complete(self, docket: _Docket) -> bool:
+        """Whether every cell has been looked at."""
+        return len(docket.cells) == len(docket.check.experiment.design(self.profile).cells())
+
+    def _outcome(self, docket: _Docket) -> Outcome:
+        """A docket with cells still unseen cannot PASS."""
+        outcomes = [cell.outcome for cell in docket.cells.values()]
+        if not self._complete(docket):
+            outcomes.append(Outcome.INCONCLUSIVE)
+        return combine(outcomes)
+
+    def verdict(
+        self, claim: Claim, *, seed: int, seconds: float, environment: Mapping[str, str], command: str
+    ) -> Verdict:
+        """Combine what has been decided so far into the verdict of a claim."""
+        dockets = self._main[claim.id]
+        cells = [cell for docket in dockets for cell in docket.cells.values()]
+        outcome = combine(self._outcome(docket) for docket in dockets)
+        share = self._budget.claim_share()
+        paths = []
+        for check in claim.checks:
+            path = check.experiment.design(self.profile).path
+            if path is not None:
+                paths.append(path.describe())
+        verdict = Verdict(
+            id=claim.id,
+            title=claim.title,
+            paper=claim.paper,
+            locus=claim.locus,
+            kind=claim.kind,
+            printed=claim.printed,
+            corrects=claim.corrects,
+            outcome=outcome,
+            regime=claim.regime(self.profile),
+            formulas=[check.formula for check in claim.checks],
+            assumptions=claim.assumptions,
+            cells=cells,
+            twins={name: self._outcome(docket) for name, docket in self._twins[claim.id].items()},
+            twin_notes={name: why for name, (_, why) in claim.twin_checks().items()},
+            false_fail=share.false_fail,
+            false_pass=share.false_pass,
+            seed=seed,
+            profile=self.profile,
+            path="; ".join(dict.fromkeys(paths)),
+            seconds=seconds,
+            advice="",
+            command=command,
+            documentation=claim.documentation,
+            environment=environment,
+        )
+        return _with_advice(verdict, all(self._complete(docket) for docket in dockets))
+
+
+def _with_advice(verdict: Verdict, complete: bool) -> Verdict:
+    """Put the advice of the deciding cell on the verdict."""
+    from dataclasses import replace
+
+    binding = verdict.binding
+    if binding is None:
+        advice = "Nothing was measured."
+    else:
+        advice = binding.advice if not binding.cell else f"[{binding.label}] {binding.advice}"
+        if not complete and verdict.outcome is not Outcome.FAIL:
+            advice = "Not every cell was measured; run the same command to go on. " + advice
+    return replace(verdict, advice=advice)

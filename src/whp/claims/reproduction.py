@@ -1,0 +1,115 @@
+"""Kind reproduction: a number or an exponent that a figure or table prints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from whp import stats
+from whp.claims.budget import Share
+from whp.claims.check import lead_sizes, points_figure
+from whp.claims.experiment import CellSample
+from whp.claims.levels import MeanCheck
+from whp.claims.verdict import CellVerdict, Outcome
+from whp.errors import ClaimError, require
+from whp.interval import Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction(MeanCheck):
+    """A number printed in a figure or table, measured at the printed sizes.
+
+    The interval inside ``printed +- tolerance`` passes, disjoint from it
+    fails. Away from the printed sizes the check is not decided.
+
+    Attributes
+    ----------
+    printed : float
+        The printed number.
+    tolerance : float
+        Absolute.
+    at : mapping of str to int
+        The printed sizes; a point with others is not what the paper shows.
+    slope_between : (float, float) or None
+        The number is the slope of log Y against the log of the lead size over
+        the points in this range; otherwise it is the mean of Y at every point.
+    """
+
+    kind: ClassVar[str] = "reproduction"
+
+    printed: float = math.nan
+    tolerance: float = math.nan
+    at: Mapping[str, int] | None = None
+    slope_between: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        where = f"reproduction check {self.name}"
+        require(math.isfinite(self.printed), f"{where}: printed", "a number", self.printed, ClaimError)
+        require(self.tolerance > 0, f"{where}: tolerance", "positive", self.tolerance, ClaimError)
+        super().__post_init__()
+
+    @property
+    def formula(self) -> str:
+        """LaTeX of the statement."""
+        if self.slope_between is None:
+            return f"{self.quantity} = {self.printed:g}"
+        path = self.experiment.design("standard").path
+        lead = "" if path is None else path.lead
+        return f"{self.quantity} \\propto {lead}^{{{self.printed:g}}}"
+
+    def _range(self, sample: CellSample) -> np.ndarray:
+        sizes = lead_sizes(sample)
+        low, high = self.slope_between or (0.0, math.inf)
+        return (sizes >= low) & (sizes <= high)
+
+    def columns(self, sample: CellSample) -> np.ndarray:
+        """The per-trial slope, or the values themselves."""
+        values = sample.values(self.statistic)
+        if self.slope_between is None:
+            return values
+        inside = self._range(sample)
+        weights = stats.slope_weights(np.log(lead_sizes(sample)[inside]))
+        slopes: np.ndarray = np.log(values[:, inside]) @ weights
+        return slopes[:, None]
+
+    def accepted(self, sample: CellSample) -> list[Interval]:
+        """``printed +- tolerance``."""
+        count = 1 if self.slope_between is not None else len(sample.points)
+        return [Interval(self.printed - self.tolerance, self.printed + self.tolerance)] * count
+
+    def threshold_text(self) -> str:
+        """In words."""
+        over = ""
+        if self.slope_between is not None:
+            over = f" (slope over {self.slope_between[0]:g} to {self.slope_between[1]:g})"
+        return f"within {self.tolerance:g} of the printed {self.printed:g}{over}"
+
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """As a mean, at the printed sizes only."""
+        away = [
+            f"{name} = {point.values.get(name)} where the paper has {size}"
+            for point in sample.points[:1]
+            for name, size in (self.at or {}).items()
+            if point.values.get(name) != size
+        ]
+        few = self.slope_between is not None and int(self._range(sample).sum()) < 3
+        if not away and not few:
+            return super().decide(sample, share)
+        reason = "; ".join(away) or "fewer than three points in the stated range"
+        refused = self.unmeasured(sample, share, self.rule.name, self.rule.validity)
+        values = sample.values(self.statistic)
+        return refused or self.verdict(
+            Outcome.INCONCLUSIVE,
+            sample,
+            share,
+            estimate=math.nan,
+            rule=self.rule.name,
+            validity="not applied: these are not the printed sizes",
+            threshold=self.threshold_text(),
+            advice=f"Not measured at the printed sizes ({reason}): run a larger profile.",
+            figure=points_figure(sample, values),
+        )

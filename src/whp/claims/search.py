@@ -1,0 +1,170 @@
+"""Kind always: an inequality or identity for all inputs, searched for a counterexample."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, ClassVar
+
+import hypothesis
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from whp.claims.budget import Share
+from whp.claims.check import Check, latex
+from whp.claims.experiment import CellSample, Design, Experiment
+from whp.claims.path import Point
+from whp.claims.verdict import CellVerdict, Outcome
+from whp.errors import ClaimError, require
+from whp.interval import Interval
+
+Ascent = Callable[[np.random.Generator], tuple[float, str]]
+
+
+def search(
+    check: Callable[..., float],
+    *,
+    given: Mapping[str, SearchStrategy[Any]],
+    ascend: Ascent | None = None,
+    examples: tuple[int, int, int] = (100, 1000, 10_000),
+    tolerance: float = 1e-9,
+    time_limit: float = 600.0,
+) -> Experiment:
+    """Declare a search for a counterexample.
+
+    Parameters
+    ----------
+    check : callable
+        Takes the inputs by name and returns the *excess*: how far the
+        statement is violated (``lhs - rhs`` for an inequality, ``|lhs - rhs|``
+        for an identity), scaled so that rounding is below ``tolerance``.
+    given : mapping of str to strategy
+        Hypothesis strategies for the inputs: all that the statement admits.
+    ascend : callable, optional
+        Where inputs are continuous: ``ascend(rng)`` climbs the excess by
+        gradients and returns the largest that it found and the input in words.
+    examples : (int, int, int)
+        Examples a trial in the profiles quick, standard, paper.
+    tolerance : float
+        Largest excess that rounding explains.
+    """
+    require(bool(given), "given", "at least one strategy", given, ClaimError)
+    require(tolerance >= 0, "tolerance", "non-negative", tolerance, ClaimError)
+    source = FilePath(check.__code__.co_filename)
+
+    def measure(p: Point, rng: np.random.Generator, device: Any) -> dict[str, Any]:
+        worst = [-math.inf]
+        seen = [0]
+
+        def violated(inputs: dict[str, Any]) -> bool:
+            excess = float(check(**inputs))
+            seen[0] += 1
+            if math.isnan(excess):  # a NaN is no agreement
+                excess = math.inf
+            worst[0] = max(worst[0], excess)
+            return excess > tolerance
+
+        result: dict[str, Any] = {}
+        settings = hypothesis.settings(
+            max_examples=p.examples,
+            database=None,
+            deadline=None,
+            derandomize=False,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+        stream = random.Random(int(rng.integers(2**63)))
+        strategy = hypothesis.strategies.fixed_dictionaries(dict(given))
+        try:
+            shrunk = hypothesis.find(strategy, violated, settings=settings, random=stream)
+        except hypothesis.errors.NoSuchExample:
+            pass
+        else:
+            result["counterexample"] = _describe(shrunk)
+            result["shrunk_excess"] = min(float(check(**shrunk)), 1e300)
+        excess = worst[0]
+        if ascend is not None:
+            climbed, where = ascend(rng)
+            if climbed > max(excess, tolerance):
+                result["counterexample"] = where
+            excess = max(excess, climbed)
+        require(excess > -math.inf, "given", "satisfiable by at least one input", given, ClaimError)
+        return {"excess": min(excess, 1e300), "examples": seen[0], **result}
+
+    designs = {
+        profile: Design(None, {"examples": [count]}, trials=(2, 2))
+        for profile, count in zip(("quick", "standard", "paper"), examples, strict=True)
+    }
+    label = f"{source.parent.name}.{source.stem}.{check.__name__}"
+    return Experiment(measure, label, designs, source, "float64", time_limit)
+
+
+def _describe(inputs: Mapping[str, Any]) -> str:
+    """The shrunk inputs in one short line."""
+    with np.printoptions(precision=6, threshold=30, linewidth=10_000):
+        text = ", ".join(f"{name} = {value!r}" for name, value in inputs.items())
+    text = " ".join(text.split())
+    return text if len(text) <= 600 else text[:597] + "..."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Always(Check):
+    """An inequality or identity for all inputs.
+
+    ``statement`` is its LaTeX. An excess above ``tolerance`` is a
+    counterexample: FAIL, with the shrunk input; else PASS "no counterexample
+    in N". Nothing is random about the statement; the search can refute, not prove.
+    """
+
+    kind: ClassVar[str] = "always"
+
+    statistic: str = "excess"
+    quantity: str = "x"
+    statement: Any = None
+    tolerance: float = 1e-9
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.statement),
+            f"always check {self.name}: statement",
+            "a LaTeX formula",
+            self.statement,
+            ClaimError,
+        )
+        super().__post_init__()
+
+    @property
+    def formula(self) -> str:
+        """LaTeX of the statement."""
+        return self.statement if isinstance(self.statement, str) else latex(self.statement)
+
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """A counterexample fails; none found passes."""
+        rule, validity = "search for a counterexample", "a search refutes; it does not prove"
+        failures = self.unmeasured(sample, share, rule, validity)
+        values = sample.values(self.statistic)
+        worst = float(np.nanmax(values, initial=-math.inf))
+        good = [r for row in sample.trials for r in row if self.statistic in r.statistics]
+        count = int(sum(r.statistics.get("examples", 1) for r in good))
+        found = [r.notes["counterexample"] for r in good if "counterexample" in r.notes]
+        if worst > self.tolerance:
+            outcome, advice = Outcome.FAIL, f"Counterexample: {found[0] if found else 'see the excess'}."
+        elif failures is not None:
+            return failures
+        else:
+            outcome, advice = Outcome.PASS, f"No counterexample in {count} inputs."
+        return self.verdict(
+            outcome,
+            sample,
+            share,
+            estimate=worst,
+            interval=Interval(worst, math.inf),
+            rule=rule,
+            validity=validity,
+            threshold=f"largest violation at most {self.tolerance:g} (rounding)",
+            advice=advice,
+            notes={"counterexample": found[0]} if found else {},
+            figure={"examples": count, "worst": worst},
+        )
