@@ -56,12 +56,15 @@ class ExponentCheck(Check):
     rounding : float
         Relative rounding error of the statistic; keeps a deterministic
         statistic's last digits from being read as a discrepancy.
+    floor : float
+        Absolute rounding error of the statistic: a value up to it is zero.
     """
 
     needs_path: ClassVar[bool] = True
 
     tolerance: float = 0.1
     rounding: float = 1e-12
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         low = 0 < self.tolerance < 1
@@ -75,6 +78,11 @@ class ExponentCheck(Check):
     @abstractmethod
     def judge(self, whole: Exponent, tail: Exponent) -> tuple[Outcome, str]:
         """Decide from the exponent along the whole path and along its tail; say what was compared."""
+
+    @property
+    def accepted(self) -> Interval:
+        """The exponents of Y / r that PASS."""
+        return Interval(-math.inf, self.tolerance)
 
     def vanishing(self) -> Outcome:
         """The verdict where the statistic is exactly zero throughout."""
@@ -95,6 +103,7 @@ class ExponentCheck(Check):
         scale = self.scale(sample)  # (points,)
         where = f"{self.kind} check {self.name}: statistic {self.statistic}"
         require(bool((values >= 0).all()), where, "non-negative", float(values.min()), ClaimError)
+        values = np.where(values <= self.floor, 0.0, values)
         if not values.all():
             return self._with_zeros(sample, share, values, rule)
 
@@ -135,6 +144,7 @@ class ExponentCheck(Check):
                 **points_figure(sample, values),
                 "bound": scale.tolist(),
                 "claimed_slope": float(weights @ np.log(scale)),
+                "accepted": {"low": self.accepted.low, "high": self.accepted.high},
                 "fit": {
                     "slope": whole.estimate,
                     "low": whole.at_pass.low,
@@ -143,7 +153,7 @@ class ExponentCheck(Check):
                 },
                 "tail": {"from": float(sizes[-tail_count]), **ends_of(tail.estimate, tail.at_pass)},
                 "implied_constant": implied.tolist(),
-                **_finite_size(report, sizes),
+                **finite_size(report, sizes),
             },
         )
 
@@ -233,7 +243,7 @@ def ends_of(estimate: float, interval: Interval) -> dict[str, float]:
     return {"estimate": estimate, "low": interval.low, "high": interval.high}
 
 
-def _finite_size(report: stats.SlopeReport, sizes: np.ndarray) -> dict[str, Any]:
+def finite_size(report: stats.SlopeReport, sizes: np.ndarray) -> dict[str, Any]:
     """What shows how far from asymptotic the path is."""
     ends = [float(size) for size in sizes]
     extra: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -54,6 +55,12 @@ class Rate(ExponentCheck):
     def scale(self, sample: CellSample) -> np.ndarray:
         """The printed rate at every point."""
         return bound_values(self.bound, sample, "bound")
+
+    @property
+    def accepted(self) -> Interval:
+        """One-sided in the printed direction."""
+        low = -math.inf if self.direction == "upper" else -self.tolerance
+        return Interval(low, math.inf if self.direction == "lower" else self.tolerance)
 
     def vanishing(self) -> Outcome:
         """Zero obeys every upper bound and no lower one."""
@@ -132,6 +139,11 @@ class Decay(ExponentCheck):
     def scale(self, sample: CellSample) -> np.ndarray:
         """One: the exponent is of the statistic itself."""
         return np.ones(len(sample.points))
+
+    @property
+    def accepted(self) -> Interval:
+        """The negative exponents."""
+        return Interval(-math.inf, 0.0)
 
     def judge(self, whole: Exponent, tail: Exponent) -> tuple[Outcome, str]:
         """Against zero."""

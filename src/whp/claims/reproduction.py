@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from whp import stats
 from whp.claims.budget import Share
 from whp.claims.check import lead_sizes, points_figure
 from whp.claims.experiment import CellSample
+from whp.claims.exponents import finite_size
 from whp.claims.levels import MeanCheck
 from whp.claims.verdict import CellVerdict, Outcome
 from whp.errors import ClaimError, require
@@ -98,7 +99,10 @@ class Reproduction(MeanCheck):
         ]
         few = self.slope_between is not None and int(self._range(sample).sum()) < 3
         if not away and not few:
-            return super().decide(sample, share)
+            verdict = super().decide(sample, share)
+            if self.slope_between is None or verdict.failures:
+                return verdict
+            return replace(verdict, figure={**verdict.figure, **self._along_path(sample, share)})
         reason = "; ".join(away) or "fewer than three points in the stated range"
         refused = self.unmeasured(sample, share, self.rule.name, self.rule.validity)
         values = sample.values(self.statistic)
@@ -113,3 +117,13 @@ class Reproduction(MeanCheck):
             advice=f"Not measured at the printed sizes ({reason}): run a larger profile.",
             figure=points_figure(sample, values),
         )
+
+    def _along_path(self, sample: CellSample, share: Share) -> dict[str, Any]:
+        """What the report draws of a slope: the printed one, its range, and how it changes along the path."""
+        sizes = lead_sizes(sample)
+        inside = sizes[self._range(sample)]
+        printed = {"printed": self.printed, "from": float(inside[0]), "to": float(inside[-1])}
+        logs = np.log(sample.values(self.statistic))
+        if len(logs) < 2:
+            return {"slope": printed}
+        return {"slope": printed, **finite_size(stats.slope_report(sizes, logs, share.false_pass), sizes)}
