@@ -1,1 +1,17 @@
+"""Networks and linear models in training: exact where there is a formula, fast where not."""
 
+from whp.models.activation import Activation
+from whp.models.closeness import ClosenessTrace, compare_with_linear
+from whp.models.linear import LinearDescent, iterate_linear_descent
+from whp.models.two_layer import FirstLayerDescent, TwoLayer, train_first_layer
+
+__all__ = [
+    "Activation",
+    "ClosenessTrace",
+    "FirstLayerDescent",
+    "LinearDescent",
+    "TwoLayer",
+    "compare_with_linear",
+    "iterate_linear_descent",
+    "train_first_layer",
+]

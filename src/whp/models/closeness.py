@@ -1,0 +1,186 @@
+"""How far a network in training is from the linear model that the theory puts beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from whp.errors import MeasurementError, fail, require
+from whp.models.activation import Activation
+from whp.models.linear import LinearDescent
+from whp.models.two_layer import FirstLayerDescent, train_first_layer
+
+Array = npt.NDArray[np.float64]
+
+_COLUMNS = ("train_gap", "displacement", "beta_norm", "network_loss", "linear_loss")
+
+# Steps of the linear model computed by one matrix product.
+_AHEAD = 64
+
+
+@dataclass(frozen=True)
+class ClosenessTrace:
+    """A network and a linear model, side by side along training; ``t = 0..T``.
+
+    Attributes
+    ----------
+    train_gap : array, shape (T + 1,)
+        ``(1/n) sum_i (f_t(x_i) - f_t^lin(x_i))^2``: the left side of hu2020 (7).
+    test_steps : array of int, shape (k,)
+        Steps at which the test set was evaluated; empty without one.
+    test_gap : array, shape (k,)
+        Mean over the test set of ``min((f_t - f_t^lin)^2, 1)``: the left side of hu2020 (8).
+    displacement : array, shape (T + 1,)
+        ``|W(t) - W(0)|_F``.
+    beta_norm : array, shape (T + 1,)
+        Euclidean norm of ``beta(t)``.
+    network_loss, linear_loss : array, shape (T + 1,)
+        ``(1/2n) sum_i (prediction - y_i)^2`` of each.
+    train_outputs : array, shape (n,)
+        ``f_T`` on the training set (for Corollary 3.3: compare with `LinearDescent.converged`).
+    test_outputs : array, shape (n_test,)
+        ``f_T`` on the test set; empty without one.
+    """
+
+    train_gap: Array
+    test_steps: npt.NDArray[np.int64]
+    test_gap: Array
+    displacement: Array
+    beta_norm: Array
+    network_loss: Array
+    linear_loss: Array
+    train_outputs: Array
+    test_outputs: Array
+
+
+class _Recorder:
+    """Watches `train_first_layer` and keeps one row of numbers a step."""
+
+    def __init__(
+        self,
+        linear: LinearDescent,
+        y: Tensor,
+        steps: int,
+        X_test: Tensor | None,
+        Psi_test: Tensor | None,
+        test_every: int,
+    ) -> None:
+        self.linear, self.steps = linear, steps
+        self.X_test, self.Psi_test, self.test_every = X_test, Psi_test, test_every
+        self.y = y.to(torch.float64)
+        self.rows = self.y.new_empty(steps + 1, len(_COLUMNS))  # stays on the device
+        self.test_steps: list[int] = []
+        self.test_gaps: list[float] = []
+        self.train_outputs = self.test_outputs = self.y.new_empty(0)
+
+    def __call__(self, t: int, state: FirstLayerDescent) -> None:
+        if t % _AHEAD == 0:
+            ahead = range(t, min(t + _AHEAD, self.steps + 1))
+            self.betas = self.linear.omega(ahead)  # (ahead, M)
+            self.lines = self.linear.train_predictions(ahead)  # (ahead, n)
+        beta, line = self.betas[t % _AHEAD], self.lines[t % _AHEAD]
+        f = state.outputs.to(torch.float64)
+        row = self.rows[t]
+        row[0] = (f - line).square().mean()
+        row[1] = torch.linalg.vector_norm(state.displacement)
+        row[2] = torch.linalg.vector_norm(beta)
+        row[3] = 0.5 * (f - self.y).square().mean()
+        row[4] = 0.5 * (line - self.y).square().mean()
+        if not bool(torch.isfinite(row).all()):
+            got = dict(zip(_COLUMNS, row.tolist(), strict=True))
+            fail(f"closeness at step {t}", "finite", got, MeasurementError)
+        last = t == self.steps
+        if self.X_test is not None and self.Psi_test is not None and (t % self.test_every == 0 or last):
+            g = state.network.forward(self.X_test).to(torch.float64)
+            gap = float((g - self.Psi_test @ beta).square().clamp_max(1.0).mean())
+            require(gap == gap, f"test outputs at step {t}", "numbers", gap, MeasurementError)
+            self.test_steps.append(t)
+            self.test_gaps.append(gap)
+            self.test_outputs = g
+        if last:
+            self.train_outputs = f
+
+
+def compare_with_linear(
+    X: Tensor,
+    y: Tensor,
+    W: Tensor,
+    v: Tensor,
+    activation: Activation,
+    eta: float,
+    steps: int,
+    Psi: Tensor,
+    X_test: Tensor | None = None,
+    Psi_test: Tensor | None = None,
+    test_every: int = 1,
+) -> ClosenessTrace:
+    """Train the first layer and, with the same rate, the linear model; return their distance.
+
+    The network's predictions on the training set fall out of its training; the linear model is
+    in closed form. A test set costs half a training step per row and step: ``test_every``
+    thins it, step 0 and the last step are always taken.
+
+    Parameters
+    ----------
+    X : Tensor, shape (n, d)
+        Inputs, float32 or float64, on any device.
+    y : Tensor, shape (n,)
+        Targets.
+    W : Tensor, shape (m, d)
+        First layer at step 0.
+    v : Tensor, shape (m,)
+        Second layer; with the symmetric initialisation both models start at zero output.
+    activation : Activation
+        ``phi`` and its derivative.
+    eta : float
+        Learning rate of both models.
+    steps : int
+        Number of steps ``T``.
+    Psi : Tensor, shape (n, M)
+        Features of the linear model: the rows ``psi_1(x_i)`` of hu2020 (5), ``M = d + 1``.
+    X_test, Psi_test : Tensor, shapes (n_test, d) and (n_test, M), optional
+        A fresh sample and its features; both or neither.
+    test_every : int
+        The test set is evaluated at multiples of this, and at the last step.
+
+    Returns
+    -------
+    ClosenessTrace
+        In float64; the linear model is computed in float64 whatever the dtype of ``X``.
+
+    Raises
+    ------
+    InputError
+        If shapes or dtypes disagree, a value is not finite, or ``eta`` is not positive.
+    MeasurementError
+        If the network or the linear model leaves the finite numbers; the message names the step.
+
+    Notes
+    -----
+    Source: hu2020, eqs (4), (6), (7), (8); Proposition D.7 for the norms.
+    """
+    require(test_every >= 1, "test_every", "a positive integer", test_every)
+    require((X_test is None) == (Psi_test is None), "X_test, Psi_test", "given together", "one of them")
+    require(Psi.shape[0] == X.shape[0], "Psi", f"of shape ({X.shape[0]}, M)", tuple(Psi.shape))
+    if X_test is not None and Psi_test is not None:
+        for name, A, shape in (
+            ("X_test", X_test, (X_test.shape[0], X.shape[1])),
+            ("Psi_test", Psi_test, (X_test.shape[0], Psi.shape[1])),
+        ):
+            require(A.numel() > 0 and A.shape == shape, name, f"of shape {shape}, not empty", tuple(A.shape))
+            require(bool(torch.isfinite(A).all()), name, "finite", "NaN or infinity")
+        Psi_test = Psi_test.to(torch.float64)
+    recorder = _Recorder(LinearDescent(Psi, y, eta), y, steps, X_test, Psi_test, test_every)
+    train_first_layer(X, y, W, v, activation, eta, steps, recorder)
+    columns = recorder.rows.cpu().numpy().T
+    return ClosenessTrace(
+        **dict(zip(_COLUMNS, columns.copy(), strict=True)),
+        test_steps=np.array(recorder.test_steps, dtype=np.int64),
+        test_gap=np.array(recorder.test_gaps, dtype=np.float64),
+        train_outputs=recorder.train_outputs.cpu().numpy(),
+        test_outputs=recorder.test_outputs.cpu().numpy(),
+    )
