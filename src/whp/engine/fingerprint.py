@@ -1,0 +1,202 @@
+"""A digest of everything that a trial's numbers depend on besides its key.
+
+It covers, by static analysis of the imports:
+
+- of the experiment's own file, the statements that its measurement reaches, so
+  that a new bound, twin or title does not cost the trials already made;
+- the files of the same folder that those import, and all laboratory modules of
+  ``whp`` in use, whole and transitively;
+- the limits of a trial, and the versions of numpy, scipy and torch.
+
+Comments, layout and docstrings do not count. Court, engine and report do not
+either: they decide about numbers, they do not make them.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import whp
+from whp.claims.experiment import Experiment
+
+LABORATORY = ("ensembles", "bounds", "linalg", "models", "kernels", "seeding", "devices")
+LIBRARIES = ("numpy", "scipy", "torch")
+
+_WHP = Path(whp.__file__).resolve().parent
+
+
+def fingerprint(experiment: Experiment, home: Path) -> str:
+    """Return the digest, 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What is measured.
+    home : Path
+        The file that declares it.
+    """
+    home = home.resolve()
+    body = _reached(_parse(home.read_bytes()), _root(experiment, home))
+    files: set[Path] = set()
+    _collect(body, home, files)
+    code = Path(experiment.measure.__code__.co_filename).resolve()  # e.g. the search of kind always
+    if code != home and code.is_file():
+        files.add(code)
+    digest = hashlib.sha256()
+    limits = f"{experiment.dtype} {experiment.time_limit!r} {experiment.memory_limit!r}"
+    parts = [limits, *(f"{name} {version(name)}" for name in LIBRARIES)]
+    parts += [home.name, *(_dump(statement) for statement in body)]
+    for file in sorted(files - {home}, key=_label):
+        parts += [_label(file), *(_dump(statement) for statement in _parse(file.read_bytes()))]
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def sources(experiment: Experiment, home: Path) -> list[str]:
+    """Labels of the other files that the digest covers, sorted; for people and tests."""
+    files: set[Path] = set()
+    _collect(_reached(_parse(home.read_bytes()), _root(experiment, home)), home.resolve(), files)
+    return sorted(_label(file) for file in files)
+
+
+def _label(file: Path) -> str:
+    """A name that does not depend on where the checkout lies."""
+    return file.relative_to(_WHP).as_posix() if file.is_relative_to(_WHP) else file.name
+
+
+def _root(experiment: Experiment, home: Path) -> str | None:
+    """The top-level name that the measurement starts from; None where that cannot be told."""
+    code, name = experiment.measure.__code__, experiment.measure.__qualname__
+    if Path(code.co_filename).resolve() != home.resolve() or "<locals>" in name:
+        return None  # made by another file, or by a function whose arguments matter
+    return name.split(".")[0]
+
+
+@lru_cache(maxsize=512)
+def _parse(source: bytes) -> list[ast.stmt]:
+    """Parse and drop the docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+    return tree.body
+
+
+def _dump(statement: ast.stmt) -> str:
+    return ast.dump(statement)
+
+
+def _reached(body: list[ast.stmt], root: str | None) -> list[ast.stmt]:
+    """The top-level statements that ``root`` uses, transitively, in order.
+
+    Statements that bind no name (a call for its effect) and star imports are
+    always in. The decorators of the root are out: they declare designs, which
+    are in the key of a trial or do not matter to it.
+    """
+    binders: dict[str, list[int]] = {}
+    always: list[int] = []
+    for index, statement in enumerate(body):
+        names = set(_bound(statement))
+        if not names or "*" in names:
+            always.append(index)
+        for name in names:
+            binders.setdefault(name, []).append(index)
+    if root not in binders:
+        return body
+    reached: set[int] = set()
+    waiting = [*always, *binders[root]]
+    while waiting:
+        index = waiting.pop()
+        if index in reached:
+            continue
+        reached.add(index)
+        statement = body[index]
+        for name in _used(statement, decorators=index not in binders[root]):
+            waiting.extend(binders.get(name, ()))
+    kept = []
+    for index in sorted(reached):
+        statement = body[index]
+        if index in binders[root] and isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            plain = {**dict(ast.iter_fields(statement)), "decorator_list": []}
+            statement = ast.copy_location(type(statement)(**plain), statement)
+        kept.append(statement)
+    return kept
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """Names that a top-level statement binds or changes."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield statement.name
+        return
+    for node in ast.walk(statement):
+        if isinstance(node, ast.alias):
+            yield (node.asname or node.name.split(".")[0])
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
+            yield node.id
+        elif isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            yield from (n.id for n in ast.walk(node.value) if isinstance(n, ast.Name))
+
+
+def _used(statement: ast.stmt, decorators: bool) -> Iterator[str]:
+    """Names that a statement mentions."""
+    skipped: set[int] = set()
+    if not decorators and isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        skipped = {id(n) for d in statement.decorator_list for n in ast.walk(d)}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and id(node) not in skipped:
+            yield node.id
+
+
+def _collect(body: Iterable[ast.stmt], file: Path, files: set[Path]) -> None:
+    """Add the files that statements of ``file`` import, and theirs."""
+    for statement in body:
+        for node in ast.walk(statement):
+            for target in _targets(node, file.parent):
+                if _counts(target) and target not in files:
+                    files.add(target)
+                    _collect(_parse(target.read_bytes()), target, files)
+
+
+def _targets(node: ast.AST, folder: Path) -> Iterator[Path]:
+    """The files of whp, or beside the importing file, that an import statement reads."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            parts = alias.name.split(".")
+            if parts[0] == "whp":
+                yield from _module_file(_WHP.joinpath(*parts[1:]))
+    elif isinstance(node, ast.ImportFrom):
+        parts = node.module.split(".") if node.module else []
+        if node.level:
+            base = folder.joinpath(*[".."] * (node.level - 1), *parts).resolve()
+        elif parts and parts[0] == "whp":
+            base = _WHP.joinpath(*parts[1:])
+        else:
+            return
+        yield from _module_file(base)
+        for alias in node.names:
+            yield from _module_file(base / alias.name)
+
+
+def _module_file(base: Path) -> Iterator[Path]:
+    for file in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+        if file.is_file():
+            yield file
+            return
+
+
+def _counts(file: Path) -> bool:
+    """Laboratory modules and files outside whp (or in its shipped catalogue) count."""
+    if not file.is_relative_to(_WHP):
+        return True
+    return file.relative_to(_WHP).parts[0].removesuffix(".py") in (*LABORATORY, "validation")
