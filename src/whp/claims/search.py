@@ -29,8 +29,9 @@ def search(
     *,
     given: Mapping[str, SearchStrategy[Any]],
     ascend: Ascent | None = None,
-    examples: tuple[int, int, int] = (100, 1000, 10_000),
+    examples: tuple[int, int, int] = (100, 1000, 5000),
     tolerance: float = 1e-9,
+    shrink: bool = True,
     time_limit: float = 600.0,
 ) -> Experiment:
     """Declare a search for a counterexample.
@@ -50,6 +51,9 @@ def search(
         Examples a trial in the profiles quick, standard, paper.
     tolerance : float
         Largest excess that rounding explains.
+    shrink : bool
+        Whether a counterexample is made small before it is shown. A false
+        twin, whose counterexamples nobody reads, can do without.
     """
     require(bool(given), "given", "at least one strategy", given, ClaimError)
     require(tolerance >= 0, "tolerance", "non-negative", tolerance, ClaimError)
@@ -74,6 +78,7 @@ def search(
             deadline=None,
             derandomize=False,
             suppress_health_check=list(hypothesis.HealthCheck),
+            phases=[hypothesis.Phase.generate, *([hypothesis.Phase.shrink] if shrink else [])],
         )
         stream = random.Random(int(rng.integers(2**63)))
         strategy = hypothesis.strategies.fixed_dictionaries(dict(given))

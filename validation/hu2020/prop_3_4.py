@@ -1,0 +1,148 @@
+r"""The first-layer NTK at initialisation is close to a linear kernel, in spectral norm and not in Frobenius norm.
+
+Setting   X: n x d, rows from D (Assumption 3.1); W(0): m x d by the symmetric initialisation (3);
+          Theta_1 as in eq. (17), Theta^lin1 = (zeta^2 X X^T + nu^2 1 1^T) / d as in eq. (20).
+Claim     With high probability ||Theta_1(W(0)) - Theta^lin1|| <~ n / d^(1 + alpha), for
+          n, m >~ d^(1 + alpha), 0 < alpha < 1/4; and (remark below the proposition) the Frobenius
+          norm of the difference is >~ n / d.
+Measured  the spectral norm of the difference, certified from above, and its Frobenius norm;
+          along n = m = 2 d^(1 + alpha), and along n = 2 d^2, m = 2 d^(1 + alpha), which the
+          hypotheses admit too.
+"""
+
+from __future__ import annotations
+
+from ._setting import (
+    ACTIVATIONS,
+    DATA,
+    MORE_ACTIVATIONS,
+    PHI_ASSUMPTION,
+    RATES,
+    W_ASSUMPTION,
+    X_ASSUMPTION,
+    star,
+    wide_star,
+)
+
+from whp.claims import Design, Path, Twin, claim, experiment, geometric, rate, symbols
+from whp.devices import as_dtype
+from whp.ensembles import data_distribution, symmetric_init
+from whp.kernels import activation, first_layer_ntk, nu, subtract_linear_kernel_
+from whp.linalg import frobenius_norm, spectral_norm
+
+d, n, m, alpha = symbols("d n m alpha")
+
+
+def deviation(p, rng, device):
+    """Norms of Theta_1(W(0)) - Theta^lin1, and of the same with nu left out of Theta^lin1."""
+    data, phi, dtype = data_distribution(p.data), activation(p.activation), as_dtype(p.dtype)
+    X = data.sample(rng, p.n, p.d, dtype, device)  # (n, d)
+    W = symmetric_init(rng, p.m, p.d, dtype, device).W_half  # (m/2, d); the other half repeats it
+    nu_ = nu(phi, data.sigma_moment(p.d))
+    D = subtract_linear_kernel_(first_layer_ntk(X, W, phi), X, phi.moments.zeta, nu_)  # (n, n)
+    numbers = {
+        "spectral": spectral_norm(D, rng, symmetric=True, failure_probability=1e-10).high,
+        "frobenius": frobenius_norm(D),
+    }
+    if nu_:
+        D.add_(nu_**2 / p.d)
+        numbers["without nu"] = spectral_norm(D, rng, symmetric=True, failure_probability=1e-10).high
+    else:
+        numbers["without nu"] = numbers["spectral"]
+    return numbers
+
+
+ALPHAS = {"alpha": [0.1, 0.2]}
+square = experiment(
+    name="hu2020.prop_3_4.square",
+    quick=Design(
+        Path(d=geometric(32, 256, 4), n=2 * d ** (1 + alpha), m=2 * d ** (1 + alpha), even=["m"]),
+        {"alpha": [0.2], "activation": ACTIVATIONS, "data": ["gaussian"]},
+        trials=(12, 27),
+    ),
+    standard=Design(
+        Path(d=geometric(64, 1024, 5), n=2 * d ** (1 + alpha), m=2 * d ** (1 + alpha), even=["m"]),
+        {**ALPHAS, "activation": MORE_ACTIVATIONS, "data": DATA},
+        trials=(12, 40),
+        only=wide_star,
+    ),
+    dtype="float32",
+    failure_probability=2e-10,
+)(deviation)
+
+tall = experiment(
+    name="hu2020.prop_3_4.tall",
+    quick=Design(
+        Path(d=geometric(12, 32, 4), n=2 * d**2, m=2 * d ** (1 + alpha), even=["m"]),
+        {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
+        trials=(12, 40),
+    ),
+    standard=Design(
+        Path(d=geometric(12, 64, 5), n=2 * d**2, m=2 * d ** (1 + alpha), even=["m"]),
+        {"alpha": [0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
+        trials=(12, 60),
+        only=star,
+    ),
+    dtype="float32",
+    failure_probability=2e-10,
+)(deviation)
+
+SPECTRAL = r"\|\Theta_1(W(0)) - \Theta^{\mathrm{lin}1}\|"
+TALL = r"Second path: $n = 2 d^2$, $m = 2 d^{1+\alpha}$."
+
+spectral = claim(
+    "hu2020.prop_3_4",
+    rate(
+        name="n = m",
+        experiment=square,
+        statistic="spectral",
+        quantity=SPECTRAL,
+        bound=n / d ** (1 + alpha),
+        rounding=1e-5,
+        twins={
+            "exponent": Twin("better by d^(1/2)", bound=n / d ** (1.5 + alpha)),
+            "nu dropped": Twin(
+                "Theta^lin1 without its nu^2 1 1^T / d", statistic="without nu", tolerance=0.05
+            ),
+        },
+    ),
+    rate(
+        name="n = 2 d^2",
+        experiment=tall,
+        statistic="spectral",
+        quantity=SPECTRAL,
+        bound=n / d ** (1 + alpha),
+        rounding=1e-5,
+        twins={"exponent": Twin("better by d^(3/4)", bound=n / d ** (1.75 + alpha))},
+    ),
+    title="The first-layer NTK at initialisation is close to a linear kernel in spectral norm",
+    locus="Proposition 3.4 = Proposition D.2",
+    assumptions=[X_ASSUMPTION, PHI_ASSUMPTION, W_ASSUMPTION, RATES, TALL],
+)
+
+frobenius = claim(
+    "hu2020.prop_3_4_frobenius",
+    rate(
+        name="n = m",
+        experiment=square,
+        statistic="frobenius",
+        quantity=SPECTRAL + "_F",
+        bound=n / d,
+        direction="lower",
+        rounding=1e-5,
+        twins={"spectral": Twin("the spectral norm in its place", statistic="spectral", bound=n / d**0.75)},
+    ),
+    rate(
+        name="n = 2 d^2",
+        experiment=tall,
+        statistic="frobenius",
+        quantity=SPECTRAL + "_F",
+        bound=n / d,
+        direction="lower",
+        rounding=1e-5,
+        twins={"exponent": Twin("larger by d^(3/4)", bound=n / d**0.25)},
+    ),
+    title="In Frobenius norm the difference is not small",
+    locus="remark below Proposition 3.4",
+    assumptions=[X_ASSUMPTION, PHI_ASSUMPTION, W_ASSUMPTION, RATES, TALL],
+)

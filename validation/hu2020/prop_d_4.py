@@ -1,0 +1,132 @@
+r"""The expected first-layer NTK is close to the linear kernel, term by term.
+
+Setting   X: n x d, rows from D (Assumption 3.1); Theta_1^* as in eq. (18), Theta^lin1 as in eq. (20).
+Claim     With high probability ||Theta_1^* - Theta^lin1|| <~ n / d^(1 + alpha); in the proof: the
+          off-diagonal part is O~(n / d^1.25) (23); its terms in (21): c1 diag(eps) X X^T / d and
+          c2 X X^T / d diag(eps) are O~(n / d^1.5), c3 F is O~(n / d^1.25), the remainder E is
+          O~(n / d^1.5) in Frobenius norm; the diagonal is gamma I + O~(1 / sqrt d) (24), that of
+          Theta^lin1 is zeta^2 I + O~(1 / sqrt d).
+Measured  each norm, certified from above, n = 2 d^(1 + alpha). O~ hides powers of log n; those
+          that the proof implies are divided out: one factor sqrt(log n) for each eps or off-diagonal
+          x_i . x_j / sqrt d, and sqrt(log n) for F.
+          The line above (21) prints (x_i . x_j)^2 / d for the third argument of Phi, which is
+          x_i . x_j / d; eq. (21) itself is right and is what is measured.
+"""
+
+from __future__ import annotations
+
+import sympy
+from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, wide_star
+
+from whp.claims import Design, Path, Twin, claim, experiment, geometric, rate, symbols
+from whp.devices import as_dtype
+from whp.ensembles import data_distribution
+from whp.kernels import activation, expected_first_layer_ntk, nu, subtract_linear_kernel_, taylor_terms
+from whp.linalg import frobenius_norm, spectral_norm
+
+d, n, alpha = symbols("d n alpha")
+PATH = {"n": 2 * d ** (1 + alpha)}
+
+
+@experiment(
+    quick=Design(
+        Path(d=geometric(32, 256, 4), **PATH),
+        {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
+        trials=(12, 27),
+    ),
+    standard=Design(
+        Path(d=geometric(64, 1024, 5), **PATH),
+        {"alpha": [0.1, 0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
+        trials=(12, 27),
+        only=wide_star,
+    ),
+    failure_probability=6e-10,
+)
+def expansion(p, rng, device):
+    data, phi = data_distribution(p.data), activation(p.activation)
+    X = data.sample(rng, p.n, p.d, as_dtype(p.dtype), device)  # (n, d)
+    moment, moments = data.sigma_moment(p.d), phi.moments
+
+    def norm(A):
+        return spectral_norm(A, rng, symmetric=True, failure_probability=1e-10).high
+
+    D = subtract_linear_kernel_(expected_first_layer_ntk(X, phi), X, moments.zeta, nu(phi, moment))
+    numbers = {"whole": norm(D)}
+    D.fill_diagonal_(0)
+    numbers["off"] = norm(D)
+    del D
+    for name, term in taylor_terms(X, phi, moment):
+        if name == "remainder":
+            numbers[name] = frobenius_norm(term)
+        elif name.endswith("diagonal"):
+            numbers[name] = term.diagonal().abs().max()
+        elif name == "F":
+            numbers[name] = norm(term)
+        else:  # diag(eps) G is not symmetric: its norm is that of the product's Gram matrix
+            numbers[name] = spectral_norm(term, rng, symmetric=False, failure_probability=1e-10).high
+    return numbers
+
+
+log = sympy.log(n)
+G = r"\frac{X X^\top}{d}"
+
+
+def term(name, quantity, expression, twin, why):
+    """The rate of one term; its false twin is a rate better by ``twin``."""
+    return rate(
+        name=name,
+        experiment=expansion,
+        statistic=name,
+        quantity=quantity,
+        bound=expression,
+        floor=1e-9,
+        twins={"exponent": Twin(why, bound=expression / twin)},
+    )
+
+
+proposition = claim(
+    "hu2020.prop_d_4",
+    term(
+        "whole", r"\|\Theta_1^* - \Theta^{\mathrm{lin}1}\|", n / d ** (1 + alpha), d**0.5, "better by d^(1/2)"
+    ),
+    term(
+        "off",
+        r"\|(\Theta_1^* - \Theta^{\mathrm{lin}1})_{\mathrm{off}}\|",
+        sympy.sqrt(log) * n / d**1.25,
+        d**0.75,
+        "better by d^(3/4)",
+    ),
+    term(
+        "row norms",
+        r"\|c_1 (\mathrm{diag}(\varepsilon) %s)_{\mathrm{off}}\|" % G,
+        sympy.sqrt(log) * n / d**1.5,
+        d**0.75,
+        "better by d^(3/4)",
+    ),
+    term(
+        "column norms",
+        r"\|c_2 (%s \mathrm{diag}(\varepsilon))_{\mathrm{off}}\|" % G,
+        sympy.sqrt(log) * n / d**1.5,
+        d**0.75,
+        "better by d^(3/4)",
+    ),
+    term("F", r"\|c_3 F\|", sympy.sqrt(log) * n / d**1.25, d**0.75, "better by d^(3/4)"),
+    term("remainder", r"\|E\|_F", log**1.5 * n / d**1.5, d**0.75, "better by d^(3/4)"),
+    term(
+        "diagonal",
+        r"\|(\Theta_1^*)_{\mathrm{diag}} - \gamma I\|",
+        sympy.sqrt(log / d),
+        d**0.25,
+        "better by d^(1/4)",
+    ),
+    term(
+        "linear diagonal",
+        r"\|\Theta^{\mathrm{lin}1}_{\mathrm{diag}} - \zeta^2 I\|",
+        sympy.sqrt(log / d),
+        d**0.25,
+        "better by d^(1/4)",
+    ),
+    title="The expected first-layer NTK is close to the linear kernel",
+    locus="Proposition D.4, eqs (21)-(25)",
+    assumptions=[X_ASSUMPTION, PHI_ASSUMPTION, RATES],
+)
