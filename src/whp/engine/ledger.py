@@ -111,7 +111,8 @@ class Ledger:
         """Return all trials of a stream, by point key and trial index."""
         query = (
             "SELECT point, trial, status, statistics, seconds, message, notes FROM streams JOIN trials"
-            " ON stream = id WHERE fingerprint = ? AND experiment = ? AND seed = ? AND dtype = ? AND device = ?"
+            " ON stream = id"
+            " WHERE fingerprint = ? AND experiment = ? AND seed = ? AND dtype = ? AND device = ?"
         )
         self.flush()
         with _sentences(self.path):
@@ -162,8 +163,8 @@ class Ledger:
                 rows = [
                     (Stream(fp, experiment, int(seed), dtype, device), point, trial, self._result(*rest))
                     for fp, experiment, seed, dtype, device, point, trial, *rest in memory.execute(
-                        "SELECT fingerprint, experiment, seed, dtype, device, point, trial, status, statistics,"
-                        " seconds, message, notes FROM streams JOIN trials ON stream = id"
+                        "SELECT fingerprint, experiment, seed, dtype, device, point, trial, status,"
+                        " statistics, seconds, message, notes FROM streams JOIN trials ON stream = id"
                     )
                 ]
         finally:
@@ -318,7 +319,14 @@ def _sentences(path: Path) -> Iterator[None]:
     """Turn SQLite's and the system's errors into one sentence."""
     try:
         yield
-    except (sqlite3.OperationalError, OSError) as error:
-        raise LedgerError(f"ledger must be writable, got {str(path)!r} ({error})") from error
+    except OSError as error:
+        raise LedgerError(f"ledger must be readable and writable, got {str(path)!r} ({error})") from error
     except sqlite3.DatabaseError as error:
-        raise _corrupt(path, error) from error
+        name = getattr(error, "sqlite_errorname", "").split("_")
+        if "BUSY" in name or "LOCKED" in name:
+            rule = "free (another run is writing to it)"
+        elif {"FULL", "READONLY", "CANTOPEN", "IOERR", "PERM"} & set(name):
+            rule = "readable and writable, on a disk with space left"
+        else:
+            raise _corrupt(path, error) from error
+        raise LedgerError(f"ledger must be {rule}, got {str(path)!r} ({error})") from error
