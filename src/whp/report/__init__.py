@@ -1,1 +1,1 @@
-
+"""Verdicts to JSON, HTML, Markdown, JUnit and figures."""

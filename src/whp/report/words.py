@@ -1,0 +1,160 @@
+"""Numbers and verdicts in words, shared by the HTML, Markdown and JUnit forms."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from whp.claims.verdict import Outcome
+from whp.report.run import Record
+
+RANK = {Outcome.FAIL.value: 0, Outcome.INCONCLUSIVE.value: 1, Outcome.PASS.value: 2}
+# What the estimate is, by the series that a cell has for its figure.
+NAMES = {
+    "levels": "failure probability",
+    "slope": "slope of log Y",
+    "means": "mean of Y",
+    "worst": "largest violation",
+}
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def value(x: Any) -> float:
+    """Read a JSON number: null is NaN, ``"inf"`` and ``"-inf"`` are the infinities."""
+    return math.nan if x is None else float(x)
+
+
+def power(exponent: int) -> str:
+    """``10^exponent`` as plain text, e.g. ``10⁻³``."""
+    return "10" + str(exponent).translate(SUPERSCRIPTS)
+
+
+def show(x: Any, digits: int = 3) -> str:
+    """A JSON number with so many significant digits, a true minus sign, and no ``e`` notation."""
+    x = value(x)
+    if math.isnan(x):
+        return "–"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    if x == 0:
+        return "0"
+    if not 1e-4 <= abs(x) < 1e5:
+        mantissa, _, exponent = f"{x:.{digits - 1}e}".partition("e")
+        text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa} × {power(int(exponent))}"
+    else:
+        text = f"{x:.{digits}g}"
+        if "e" in text:  # 12345 with three digits: whole numbers keep theirs
+            text = f"{x:.0f}"
+    return text.replace("-", "−")
+
+
+def show_interval(interval: Mapping[str, Any], digits: int = 3) -> str:
+    """``[low, high]``; a dash where nothing is known."""
+    low, high = value(interval["low"]), value(interval["high"])
+    if math.isnan(low) and math.isnan(high):
+        return "–"
+    return f"[{show(low, digits)}, {show(high, digits)}]"
+
+
+def show_seconds(seconds: Any) -> str:
+    """A duration for people."""
+    s = value(seconds)
+    if math.isnan(s):
+        return "–"
+    if s < 100:
+        return f"{s:.2g} s" if s < 10 else f"{s:.0f} s"
+    minutes = s / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+def natural(text: str) -> list[Any]:
+    """Sort key under which ``prop_3_4`` precedes ``prop_3_10``."""
+    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", text)]
+
+
+def counts(records: Sequence[Record]) -> dict[str, int]:
+    """How many claims have each verdict."""
+    return {outcome.value: sum(r["verdict"] == outcome.value for r in records) for outcome in Outcome}
+
+
+def binding(record: Record) -> Record | None:
+    """The cell whose numbers the claim shows as its own."""
+    cells: Sequence[Record] = record["cells"]
+    if not cells:
+        return None
+    shown = ("estimate", "interval", "slack", "detectable")
+    same = [cell for cell in cells if all(cell[key] == record[key] for key in shown)]
+    return min(same or cells, key=lambda cell: RANK[cell["verdict"]])
+
+
+def cell_label(cell: Record) -> str:
+    """The cell in words, e.g. ``alpha = 0.1, activation = erf``."""
+    return ", ".join(f"{key} = {val}" for key, val in cell["cell"].items()) or "all"
+
+
+def estimate_name(cell: Record | None) -> str:
+    """What the estimate of a cell is an estimate of."""
+    figure = cell["figure"] if cell else {}
+    if "fit" in figure:
+        flat = all(value(r) == 1 for r in figure.get("bound", []))
+        return "growth exponent of Y" if flat else "growth exponent of Y/r"
+    for key, name in NAMES.items():
+        if key in figure:
+            return name
+    return "estimate"
+
+
+def slack_name(cell: Record | None) -> str:
+    """What the slack of a cell is."""
+    figure = cell["figure"] if cell else {}
+    return "implied constant C" if "fit" in figure else "slack B/Y"
+
+
+def estimate_text(record: Record, cell: Record | None) -> str:
+    """``estimate [interval]`` of a claim or a cell; a search for a counterexample has no interval."""
+    estimate = show(record["estimate"])
+    if cell is not None and "worst" in cell["figure"]:
+        return estimate
+    return f"{estimate} {show_interval(record['interval'])}"
+
+
+def trials_text(record: Record) -> str:
+    """How much was measured: trials over all cells and points, or the inputs that a search has tried."""
+    inputs = sum(int(cell["figure"].get("examples", 0)) for cell in record["cells"])
+    return f"{inputs:,} inputs" if inputs else f"{int(record['trials']):,}"
+
+
+def twins_summary(twins: Mapping[str, str]) -> str:
+    """``2/2`` when all false twins were refuted; says so when one was not."""
+    refuted = sum(outcome == Outcome.FAIL.value for outcome in twins.values())
+    passed = sum(outcome == Outcome.PASS.value for outcome in twins.values())
+    text = f"{refuted}/{len(twins)}"
+    return text + (f" ({passed} PASSED)" if passed else "")
+
+
+def verdict_sentence(record: Record) -> str:
+    """The verdict in one plain sentence, for logs and test reports."""
+    cell = binding(record)
+    if cell is None:
+        return f"{record['verdict']}: nothing was measured. {record['advice']}".strip()
+    said = f"{estimate_name(cell)} {estimate_text(record, cell)}"
+    wanted = f"; to pass: {cell['threshold']}" if cell["threshold"] else ""
+    where = f" ({cell['test']}, {cell_label(cell)})" if cell["cell"] else f" ({cell['test']})"
+    return f"{record['verdict']}: {said}{wanted}{where}. {record['advice']}".strip()
+
+
+def warnings_of(record: Record) -> list[tuple[str, list[str]]]:
+    """Every warning once, with the labels of the cells that gave it."""
+    found: dict[str, list[str]] = {}
+    for cell in record["cells"]:
+        for warning in cell["warnings"]:
+            found.setdefault(str(warning), []).append(f"{cell['test']}: {cell_label(cell)}")
+    return list(found.items())
+
+
+def errata(records: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """Pairs (printed, corrected) of which both are at hand."""
+    by_id = {record["id"]: record for record in records}
+    return [(by_id[r["corrects"]], r) for r in records if r["corrects"] in by_id]
