@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import torch
 
-from whp.kernels.activations import Activation
+from whp.kernels.activations import Activation, nu
 from whp.kernels.expectations import phi_gradient
-from whp.kernels.ntk import expected_first_layer_ntk, linear_kernel, norm_ratios
+from whp.kernels.ntk import STRIP, expected_first_layer_ntk, linear_features, norm_ratios
 
 TERMS = ("row norms", "column norms", "F", "remainder", "diagonal", "linear diagonal")
 
@@ -47,21 +47,24 @@ def taylor_terms(
     moments = activation.moments
     gradient = phi_gradient(activation)
     epsilon = norm_ratios(X) - 1  # (n,)
-    gram = X @ X.T / d  # (n, n)
-    off = gram.clone()
+    off = X @ (X.T / d)  # (n, n)
     off.fill_diagonal_(0)
     yield "row norms", gradient.c1 * epsilon[:, None] * off
     yield "column norms", gradient.c2 * epsilon * off
-    F = off**2 - sigma_moment / d
+    F = off.square().sub_(sigma_moment / d).mul_(gradient.c3)
     F.fill_diagonal_(0)
-    yield "F", gradient.c3 * F
+    yield "F", F
     del F
-    expected = expected_first_layer_ntk(X, activation)
-    diagonal = expected.diagonal().clone()
-    factor = moments.zeta**2 + gradient.c1 * epsilon[:, None] + gradient.c2 * epsilon + gradient.c3 * off
-    remainder = expected.sub_(off.mul_(factor))
+    remainder = expected_first_layer_ntk(X, activation)
+    diagonal = remainder.diagonal().clone()
+    for start in range(0, len(X), STRIP):  # without n x n temporaries
+        part = slice(start, start + STRIP)
+        row_factor = moments.zeta**2 + gradient.c1 * epsilon[part, None]
+        remainder[part] -= off[part] * (row_factor + gradient.c2 * epsilon + gradient.c3 * off[part])
+    del off
     remainder.fill_diagonal_(0)
     yield "remainder", remainder
+    del remainder
     yield "diagonal", torch.diag(diagonal - moments.gamma)
-    linear = linear_kernel(X, activation, sigma_moment).diagonal()
-    yield "linear diagonal", torch.diag(linear - moments.zeta**2)
+    features = linear_features(X, moments.zeta, nu(activation, sigma_moment))
+    yield "linear diagonal", torch.diag(features.square().sum(dim=1) - moments.zeta**2)
