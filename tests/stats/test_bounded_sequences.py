@@ -48,7 +48,7 @@ def test_bernoulli_sequence_covers_at_every_look(p):
 
 
 def test_peeking_breaks_clopper_pearson():
-    # An interval for a fixed sample size misses on about 20 % of paths.
+    # An interval for a fixed sample size misses on about 27 % of paths.
     assert bernoulli_misses(clopper_pearson, 0.4) > MOST_MISSES
 
 
