@@ -19,7 +19,10 @@ W_ASSUMPTION = (
     r"Initialisation (3): $w_r \sim \mathcal{N}(0, I_d)$, $v_r = \pm 1$, and the second half of the"
     r" neurons repeats the first with the opposite $v_r$."
 )
-RATES = r"Path: $n = m = 2 d^{1+\alpha}$; the paper asks for $n, m \gtrsim d^{1+\alpha}$ and leaves the constants open."
+RATES = (
+    r"Path: $n = m = 2 d^{1+\alpha}$; the paper asks for $n, m \gtrsim d^{1+\alpha}$ and leaves the"
+    " constants open."
+)
 WHP = 'The paper: "high probability" means a large constant probability (such as 0.99).'
 
 

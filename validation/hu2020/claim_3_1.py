@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import sympy
 import torch
-from ._setting import DATA, X_ASSUMPTION
 
 from whp.claims import Design, Path, Twin, claim, experiment, geometric, rate, symbols
 from whp.devices import as_dtype
 from whp.ensembles import data_distribution
 from whp.linalg import spectral_norm
+
+from ._setting import DATA, X_ASSUMPTION
 
 d, n = symbols("d n")
 BLOCK = 1024

@@ -1,4 +1,4 @@
-r"""The first-layer NTK at initialisation is close to a linear kernel, in spectral norm and not in Frobenius norm.
+r"""The first-layer NTK at initialisation is close to a linear kernel in spectral norm, not in Frobenius norm.
 
 Setting   X: n x d, rows from D (Assumption 3.1); W(0): m x d by the symmetric initialisation (3);
           Theta_1 as in eq. (17), Theta^lin1 = (zeta^2 X X^T + nu^2 1 1^T) / d as in eq. (20).
@@ -12,6 +12,12 @@ Measured  the spectral norm of the difference, certified from above, and its Fro
 
 from __future__ import annotations
 
+from whp.claims import Design, Path, Twin, claim, experiment, geometric, rate, symbols
+from whp.devices import as_dtype
+from whp.ensembles import data_distribution, symmetric_init
+from whp.kernels import activation, first_layer_ntk, nu, subtract_linear_kernel_
+from whp.linalg import frobenius_norm, spectral_norm
+
 from ._setting import (
     ACTIVATIONS,
     DATA,
@@ -23,12 +29,6 @@ from ._setting import (
     star,
     wide_star,
 )
-
-from whp.claims import Design, Path, Twin, claim, experiment, geometric, rate, symbols
-from whp.devices import as_dtype
-from whp.ensembles import data_distribution, symmetric_init
-from whp.kernels import activation, first_layer_ntk, nu, subtract_linear_kernel_
-from whp.linalg import frobenius_norm, spectral_norm
 
 d, n, m, alpha = symbols("d n m alpha")
 

@@ -17,6 +17,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+
+from whp.bounds import MatrixBernstein
+from whp.claims import Design, Path, Twin, bound, claim, experiment, geometric, rate, symbols
+from whp.devices import as_dtype
+from whp.ensembles import data_distribution, symmetric_init
+from whp.kernels import activation, expected_first_layer_ntk, first_layer_ntk
+from whp.linalg import spectral_norm
+
 from ._setting import (
     ACTIVATIONS,
     DATA,
@@ -28,13 +36,6 @@ from ._setting import (
     X_ASSUMPTION,
     star,
 )
-
-from whp.bounds import MatrixBernstein
-from whp.claims import Design, Path, Twin, bound, claim, experiment, geometric, rate, symbols
-from whp.devices import as_dtype
-from whp.ensembles import data_distribution, symmetric_init
-from whp.kernels import activation, expected_first_layer_ntk, first_layer_ntk
-from whp.linalg import spectral_norm
 
 d, n, m, alpha = symbols("d n m alpha")
 SQUARE = {"n": 2 * d ** (1 + alpha), "m": 2 * d ** (1 + alpha), "even": ["m"]}
@@ -73,7 +74,7 @@ def concentration(p, rng, device):
 
 def variance(X, phi, expected, rng):
     """||E (Theta^(r) - Theta_1^*)^2|| for a neuron with weights N(0, I), from fresh weights."""
-    n, d = X.shape
+    d = X.shape[1]
     K = X @ X.T / d  # (n, n)
     W = torch.from_numpy(rng.standard_normal((FRESH, d))).to(X)
     P = phi.dphi(X @ W.T / d**0.5)  # (n, FRESH)

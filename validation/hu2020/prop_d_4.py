@@ -16,13 +16,14 @@ Measured  each norm, certified from above, n = 2 d^(1 + alpha). O~ hides powers 
 from __future__ import annotations
 
 import sympy
-from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, wide_star
 
 from whp.claims import Design, Path, Twin, claim, experiment, geometric, rate, symbols
 from whp.devices import as_dtype
 from whp.ensembles import data_distribution
 from whp.kernels import activation, expected_first_layer_ntk, nu, subtract_linear_kernel_, taylor_terms
 from whp.linalg import frobenius_norm, spectral_norm
+
+from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, wide_star
 
 d, n, alpha = symbols("d n alpha")
 PATH = {"n": 2 * d ** (1 + alpha)}
@@ -68,7 +69,6 @@ def expansion(p, rng, device):
 
 
 log = sympy.log(n)
-G = r"\frac{X X^\top}{d}"
 
 
 def term(name, quantity, expression, twin, why):
@@ -98,14 +98,14 @@ proposition = claim(
     ),
     term(
         "row norms",
-        r"\|c_1 (\mathrm{diag}(\varepsilon) %s)_{\mathrm{off}}\|" % G,
+        r"\|c_1 (\mathrm{diag}(\varepsilon) G)_{\mathrm{off}}\|",
         sympy.sqrt(log) * n / d**1.5,
         d**0.75,
         "better by d^(3/4)",
     ),
     term(
         "column norms",
-        r"\|c_2 (%s \mathrm{diag}(\varepsilon))_{\mathrm{off}}\|" % G,
+        r"\|c_2 (G\, \mathrm{diag}(\varepsilon))_{\mathrm{off}}\|",
         sympy.sqrt(log) * n / d**1.5,
         d**0.75,
         "better by d^(3/4)",
@@ -128,5 +128,10 @@ proposition = claim(
     ),
     title="The expected first-layer NTK is close to the linear kernel",
     locus="Proposition D.4, eqs (21)-(25)",
-    assumptions=[X_ASSUMPTION, PHI_ASSUMPTION, RATES],
+    assumptions=[
+        X_ASSUMPTION,
+        PHI_ASSUMPTION,
+        RATES,
+        r"$G = X X^\top / d$, $\varepsilon_i = \|x_i\|^2/d - 1$, $(c_1, c_2, c_3) = \nabla\Phi(1, 1, 0)$.",
+    ],
 )

@@ -10,10 +10,11 @@ Measured  the largest value over t = 0..T of each norm, divided by sqrt(d log d)
 from __future__ import annotations
 
 import sympy
-from ._setting import WHP
-from .thm_3_2 import ASSUMPTIONS, SIZES, train, training
 
 from whp.claims import Design, Path, Twin, bound, claim, experiment, rate, symbols
+
+from ._setting import WHP
+from .thm_3_2 import ASSUMPTIONS, SIZES, train, training
 
 d = symbols("d")
 RADIUS = sympy.sqrt(d * sympy.log(d))

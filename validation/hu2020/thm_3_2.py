@@ -18,13 +18,14 @@ import math
 
 import sympy
 import torch
-from ._setting import ACTIVATIONS, DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, W_ASSUMPTION, X_ASSUMPTION
 
 from whp.claims import Design, Path, Twin, claim, decay, experiment, geometric, rate, symbols
 from whp.devices import as_dtype
 from whp.ensembles import data_distribution, symmetric_init
 from whp.kernels import activation, linear_features, nu
 from whp.models import compare_with_linear
+
+from ._setting import ACTIVATIONS, DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, W_ASSUMPTION, X_ASSUMPTION
 
 d, n, m, alpha = symbols("d n m alpha")
 TEST_POINTS = 1000
