@@ -1,1 +1,35 @@
 """Verdicts to JSON, HTML, Markdown, JUnit and figures."""
+
+from whp.report.figures import claim_svg
+from whp.report.html import render_html
+from whp.report.junit import render_junit
+from whp.report.markdown import readme_table, render_markdown
+from whp.report.run import BrokenFile, RunInfo
+from whp.report.writer import (
+    ReportFiles,
+    RunContext,
+    check_writable,
+    load_run,
+    load_verdict_records,
+    verdict_schema,
+    write_records,
+    write_report,
+)
+
+__all__ = [
+    "BrokenFile",
+    "ReportFiles",
+    "RunContext",
+    "RunInfo",
+    "check_writable",
+    "claim_svg",
+    "load_run",
+    "load_verdict_records",
+    "readme_table",
+    "render_html",
+    "render_junit",
+    "render_markdown",
+    "verdict_schema",
+    "write_records",
+    "write_report",
+]

@@ -176,7 +176,7 @@ def against_levels(axes: Axes, figure: Figure) -> None:
     axes.set_xlim(*ends)
     log_axis(axes, "x")
     axes.set_xlabel("level δ")
-    axes.set_ylabel("measured probability of a value that rare")
+    axes.set_ylabel("measured P(U ≤ δ)")
 
 
 def _probabilities(axes: Axes, places: Sequence[float], levels: Sequence[Figure]) -> None:

@@ -20,8 +20,8 @@ SYMBOLS = {Outcome.PASS.value: "✓", Outcome.FAIL.value: "✗", Outcome.INCONCL
 KEYS = {  # what the marks of a panel mean, by the kind of panel
     "data": ("point", "median of the trials, with a whisker from the smallest to the largest"),
     "fit": ("fit", "fitted power law, with its band"),
-    "claim": ("claim", "the statement"),
-    "accepted": ("claim-band", "what the statement accepts"),
+    "claim": ("line", "the statement"),
+    "accepted": ("range", "what the statement accepts"),
     "local": ("local", "slope between neighbouring sizes, with its interval"),
     "edge": ("edge", "edge of what passes"),
     "chance": ("chance", "estimate, with its interval"),

@@ -1,0 +1,148 @@
+"""The summary as Markdown: a table, claim by claim."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from whp.claims.verdict import Outcome
+from whp.report import words
+from whp.report.run import BrokenFile, Record, RunInfo
+
+VERDICTS = {
+    Outcome.PASS.value: "✓ PASS",
+    Outcome.FAIL.value: "✗ **FAIL**",
+    Outcome.INCONCLUSIVE.value: "? INCONCLUSIVE",
+}
+COLUMNS = (
+    "Claim",
+    "Statement",
+    "Kind",
+    "Regime",
+    "Verdict",
+    "Estimate [interval]",
+    "Constant or slack",
+    "Trials",
+    "Twins refuted",
+)
+MATH = re.compile(r"(?<!\\)(\$[^$]+\$)")
+
+
+def render_markdown(records: Sequence[Record], run: RunInfo, broken: Sequence[BrokenFile] = ()) -> str:
+    """Return ``summary.md``; the arguments are those of :func:`whp.report.html.render_html`."""
+    counts = words.counts(records)
+    lines = [
+        f"# {plain(run.command)}",
+        "",
+        ", ".join(f"{count} {name}" for name, count in counts.items()) + f" of {len(records)} claims.",
+        "",
+        f"- Profile {plain(run.profile)}, seed {run.seed}"
+        + (f", started {plain(run.started)}" if run.started else "")
+        + f", {words.show_seconds(run.seconds)}",
+        f"- Trials: {run.measured:,} measured, {run.reused:,} taken from the ledger",
+        f"- Error budget of the whole run: {words.show(run.false_fail)} false FAIL,"
+        f" {words.show(run.false_pass)} false PASS",
+    ]
+    if run.environment:
+        listed = "; ".join(f"{plain(key)} {plain(value)}" for key, value in run.environment.items())
+        lines.append(f"- Environment: {listed}")
+    if run.interrupted:
+        lines += ["", "**Interrupted**: the verdicts rest on the trials made until then."]
+    if broken:
+        lines += ["", "Not read:", ""]
+        lines += [f"- `{file.where.replace('`', '')}`: {plain(file.message)}" for file in broken]
+    pairs = words.errata(records)
+    if pairs:
+        lines += ["", "## Errata", "", "| As printed | | Corrected | |", "|---|---|---|---|"]
+        lines += [
+            f"| {_code(a['id'])}: {_statement(a)} | {VERDICTS[a['verdict']]}"
+            f" | {_code(b['id'])}: {_statement(b)} | {VERDICTS[b['verdict']]} |"
+            for a, b in pairs
+        ]
+    lines += ["", "## Claims", ""]
+    if not records:
+        return "\n".join([*lines, "Nothing was measured.", ""])
+    lines += [
+        "| " + " | ".join(COLUMNS) + " |",
+        "|" + "---|" * len(COLUMNS),
+        *(_row(record) for record in records),
+        "",
+        "Estimate, interval and slack are those of the cell that decides; all cells are in `report.html`.",
+        "",
+    ]
+    undecided = [record for record in records if record["verdict"] != Outcome.PASS.value]
+    if undecided:
+        lines += ["## Not passed", ""]
+        lines += [f"- {_code(record['id'])} {plain(words.verdict_sentence(record))}" for record in undecided]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def readme_table(records: Sequence[Record]) -> str:
+    """The same table, shortened, for a README."""
+    lines = [
+        "| Claim | Statement | Regime | Verdict | Estimate [interval] | Trials |",
+        "|---|---|---|---|---|---|",
+    ]
+    for record in records:
+        name = f"{_code(record['id'])}<br>{_cell(record['locus'])}"
+        lines.append(
+            f"| {name} | {_statement(record)} | {record['regime']} | {VERDICTS[record['verdict']]}"
+            f" | {_estimate(record)} | {words.trials_text(record)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _row(record: Record) -> str:
+    name = f"{_code(record['id'])}<br>{_cell(record['locus'])}" + ("" if record["printed"] else ", corrected")
+    cells = [
+        name,
+        _statement(record),
+        plain(record["kind"]),
+        record["regime"],
+        VERDICTS[record["verdict"]],
+        _estimate(record),
+        words.show(record["slack"]),
+        words.trials_text(record),
+        words.twins_summary(record["twins"]),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _estimate(record: Record) -> str:
+    cell = words.binding(record)
+    return f"{words.estimate_name(cell)}: {words.estimate_text(record, cell)}" if cell else "–"
+
+
+def _statement(record: Record) -> str:
+    """The printed formulas."""
+    return "<br>".join(f"${_math(formula)}$" for formula in dict.fromkeys(record["formulas"])) or _cell(
+        record["title"]
+    )
+
+
+def _math(latex: str) -> str:
+    """LaTeX that survives inside a table: no bars, no line ends, no dollar signs."""
+    latex = (
+        latex.replace(r"\|", r"\Vert ")
+        .replace(r"\left|", r"\left\vert ")
+        .replace(r"\right|", r"\right\vert ")
+    )
+    latex = latex.replace("|", r"\vert ").replace("$", "").replace("<", r"\lt ").replace(">", r"\gt ")
+    return " ".join(latex.split())
+
+
+def _cell(text: str) -> str:
+    """Text with formulas between dollar signs, for a table."""
+    parts = MATH.split(str(text))
+    return "".join(f"${_math(part[1:-1])}$" if i % 2 else plain(part) for i, part in enumerate(parts))
+
+
+def plain(text: str) -> str:
+    """Escape what Markdown, HTML or a table would take for markup, and put it on one line."""
+    text = re.sub(r"([\\`*_\[\]|])", r"\\\1", " ".join(str(text).split()))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
