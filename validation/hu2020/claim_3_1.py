@@ -25,7 +25,7 @@ BLOCK = 1024
 
 
 @experiment(
-    quick=Design(Path(d=geometric(32, 512, 5), n=4 * d), {"data": DATA}, trials=(16, 40)),
+    quick=Design(Path(d=geometric(16, 256, 5), n=4 * d), {"data": DATA}, trials=(24, 122)),
     standard=Design(Path(d=geometric(64, 2048, 6), n=4 * d), {"data": DATA}, trials=(16, 60)),
     dtype="float32",
     failure_probability=2e-10,
