@@ -23,8 +23,8 @@ from whp.claims.growth import Forall as forall
 from whp.claims.growth import Limit as limit
 from whp.claims.growth import Rate as rate
 from whp.claims.levels import Bound as bound
-from whp.claims.levels import Mean as mean
-from whp.claims.levels import Order as order
+from whp.claims.means import Mean as mean
+from whp.claims.means import Order as order
 from whp.claims.path import Path, Point, geometric, symbols
 from whp.claims.referee import Referee
 from whp.claims.reproduction import Reproduction as reproduction

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import sympy
 
+from whp import stats
 from whp.claims.budget import Share
 from whp.claims.experiment import PROFILES, CellSample, Experiment
 from whp.claims.path import evaluate
@@ -58,6 +59,8 @@ class Check(ABC):
 
     kind: ClassVar[str]
     needs_path: ClassVar[bool] = False
+    shown: ClassVar[frozenset[str]] = frozenset({"name", "quantity", "twins"})
+    """Fields that are shown and decide nothing; a twin must differ in another one."""
 
     experiment: Experiment
     quantity: str
@@ -66,7 +69,7 @@ class Check(ABC):
     twins: Mapping[str, Twin] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        where = f"{self.kind} check {self.name}".strip()
+        where = self.where
         require(
             isinstance(self.experiment, Experiment),
             f"{where}: experiment",
@@ -92,6 +95,16 @@ class Check(ABC):
         for twin_name, twin in self.twins.items():
             self.twin(twin_name, twin)
 
+    @property
+    def label(self) -> str:
+        """What tells it from the other checks of a claim."""
+        return self.name or self.kind
+
+    @property
+    def where(self) -> str:
+        """How an error calls it."""
+        return f"{self.kind} check {self.name}".strip()
+
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Evaluate at declaration whatever will be evaluated at ``values`` later."""
         return
@@ -105,13 +118,39 @@ class Check(ABC):
             If the twin names an unknown field, or does not differ.
         """
         where = f"twin {twin_name!r}"
-        unknown = sorted(set(twin.changes) - set(self.__dataclass_fields__))
-        require(
-            not unknown, where, f"a change of {', '.join(self.__dataclass_fields__)}", unknown, ClaimError
-        )
-        differs = any(not _same(getattr(self, key), value) for key, value in twin.changes.items())
-        require(differs, where, "different from the claim", twin.changes, ClaimError)
-        return replace(self, name=f"{self.name or self.kind} [{twin_name}]", twins={}, **twin.changes)
+        known = [f.name for f in fields(self) if f.name not in self.shown]
+        unknown = sorted(set(twin.changes) - {f.name for f in fields(self)})
+        require(not unknown, where, f"a change of {', '.join(known)}", unknown, ClaimError)
+        changes = {"name": f"{self.label} [{twin_name}]", **twin.changes, "twins": {}}
+        other: Check = replace(self, **changes)
+        differs = any(not self.same_field(other, key) for key in known)
+        require(differs, where, "different from the claim in what it decides", twin.changes, ClaimError)
+        return other
+
+    def same_field(self, other: Check, name: str) -> bool:
+        """Whether a twin decides by the same value of this field."""
+        a, b = getattr(self, name), getattr(other, name)
+        return a is b or bool(a == b)
+
+    def same_values(self, other: Check, name: str, *, factor: bool = False) -> bool:
+        """Whether an expression takes the twin's values all along the path (up to a factor, if allowed)."""
+        if other.experiment is not self.experiment:
+            return False  # then the experiment differs, which is enough
+        if (getattr(self, name) is None) or (getattr(other, name) is None):
+            return getattr(self, name) is getattr(other, name)
+        for profile in PROFILES:
+            design = self.experiment.design(profile)
+            for cell in design.cells():
+                points = design.points(cell)
+                mine, its = (
+                    np.array([evaluate(getattr(check, name), {**p.values}, name) for p in points])
+                    for check in (self, other)
+                )
+                if factor:
+                    mine, its = mine / mine[0], its / its[0]
+                if not np.allclose(mine, its, rtol=1e-9, atol=0.0):
+                    return False
+        return True
 
     @property
     @abstractmethod
@@ -133,7 +172,7 @@ class Check(ABC):
         fields.setdefault("threshold", "")
         return CellVerdict(
             outcome=outcome,
-            test=self.name or self.kind,
+            test=self.label,
             cell=dict(sample.cell),
             trials=len(sample.trials),
             points=len(sample.points),
@@ -150,7 +189,7 @@ class Check(ABC):
             return None
         total = len(sample.trials) * len(sample.points)
         listed = ", ".join(f"{count} {status}" for status, count in failures.items())
-        first = next(r.message for row in sample.trials for r in row if r.message)
+        first = next((r.message for row in sample.trials for r in row if r.message), "no message")
         return self.verdict(
             Outcome.INCONCLUSIVE,
             sample,
@@ -162,14 +201,21 @@ class Check(ABC):
         )
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Whether two field values are equal, expressions compared after simplification."""
-    if isinstance(a, sympy.Basic) or isinstance(b, sympy.Basic):
-        try:
-            return bool(sympy.simplify(sympy.sympify(a) - sympy.sympify(b)) == 0)
-        except (sympy.SympifyError, TypeError):
-            return False
-    return bool(a is b or a == b)
+def require_in(value: Any, low: float, high: float, what: str) -> None:
+    """Require a number strictly between two others."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and low < value < high
+    rule = "a positive number" if (low, high) == (0.0, np.inf) else f"a number in ({low:g}, {high:g})"
+    require(good, what, rule, value, ClaimError)
+
+
+def shape_warnings(series: np.ndarray, what: str) -> list[str]:
+    """Say where the values look unlike those for which the t-sequence is exact."""
+    shape = stats.skewness_check(series).shape
+    if shape is stats.Shape.CONSTANT:
+        return [f"{what}: {shape.advice[0].lower()}{shape.advice[1:]}"]
+    if shape in (stats.Shape.SKEWED, stats.Shape.HEAVY_TAILED):
+        return [f"{what} are {shape.label}: the error rates are asymptotic. {shape.advice}"]
+    return []
 
 
 def bound_values(expression: Any, sample: CellSample, what: str) -> np.ndarray:

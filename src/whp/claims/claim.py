@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path as FilePath
 
 from whp.claims.check import Check
@@ -50,20 +51,36 @@ class Claim:
         """The regime at the sizes of a profile."""
         return self.regimes[profile]
 
-    def twin_checks(self) -> dict[str, tuple[Check, str]]:
-        """Every false twin as a check, with what is wrong with it."""
+    @cached_property
+    def _twin_checks(self) -> dict[str, tuple[Check, str]]:
         several = len(self.checks) > 1
         return {
-            (f"{check.name}: {name}" if several and check.name else name): (check.twin(name, twin), twin.why)
+            (f"{check.label}: {name}" if several else name): (check.twin(name, twin), twin.why)
             for check in self.checks
             for name, twin in check.twins.items()
         }
 
+    def twin_checks(self) -> dict[str, tuple[Check, str]]:
+        """Every false twin as a check, with what is wrong with it."""
+        return self._twin_checks
+
     def experiments(self) -> list[Experiment]:
-        """The experiments that its checks and twins rest on, each once."""
-        found = [check.experiment for check in self.checks]
-        found += [check.experiment for check, _ in self.twin_checks().values()]
-        return list({experiment.name: experiment for experiment in found}.values())
+        """The experiments that its checks and twins rest on, each once.
+
+        Raises
+        ------
+        ClaimError
+            If two of them have the same name: one would be decided on the other's trials.
+        """
+        used = [check.experiment for check in self.checks]
+        used += [check.experiment for check, _ in self.twin_checks().values()]
+        found: dict[str, Experiment] = {}
+        for experiment in used:
+            same = found.setdefault(experiment.name, experiment) is experiment
+            require(
+                same, f"{self.id}: experiment name", "used for one experiment", experiment.name, ClaimError
+            )
+        return list(found.values())
 
 
 def claim(
@@ -107,7 +124,7 @@ def claim(
         require(
             isinstance(check, Check), f"{id}: checks", "made by rate, bound, always, ...", check, ClaimError
         )
-    names = [check.name or check.kind for check in checks]
+    names = [check.label for check in checks]
     require(len(set(names)) == len(names), f"{id}: names of the checks", "distinct", names, ClaimError)
     twins = sum(len(check.twins) for check in checks)
     require(twins >= 1, f"{id}: twins", "at least one false twin, which must not PASS", twins, ClaimError)
@@ -118,6 +135,8 @@ def claim(
         corrects,
         ClaimError,
     )
+    other = corrects is None or (bool(ID.fullmatch(corrects)) and corrects != id)
+    require(other, f"{id}: corrects", "the id of another claim", corrects, ClaimError)
     given = regime if isinstance(regime, Mapping) else dict.fromkeys(PROFILES, regime)
     try:
         regimes = {profile: Regime(given[profile]) for profile in PROFILES}
@@ -126,9 +145,11 @@ def claim(
     frame = inspect.stack()[1]
     documentation = inspect.getdoc(inspect.getmodule(frame[0])) or frame[0].f_globals.get("__doc__") or ""
     source = FilePath(frame.filename)
-    return Claim(
+    made = Claim(
         id, title, locus, tuple(checks), regimes, tuple(assumptions), printed, corrects, source, documentation
     )
+    made.experiments()  # raises here, at declaration, if two share a name
+    return made
 
 
 def check_id(claim: Claim, folder: str, stem: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from whp.claims.path import Path, Point, Value
+from whp.claims.path import RESERVED, Path, Point, Value
 from whp.errors import ClaimError, MeasurementError, fail, require
 
 PROFILES = ("quick", "standard", "paper")
@@ -64,22 +64,21 @@ class Design:
     only: Callable[[dict[str, Value]], bool] | None = None
 
     def __post_init__(self) -> None:
-        low, high = self.trials
-        require(
-            2 <= low <= high or low == high == 1,
-            "trials",
-            "(least, most), 2 <= least <= most",
-            self.trials,
-            ClaimError,
-        )
+        pair = isinstance(self.trials, (tuple, list)) and [type(x) for x in self.trials] == [int, int]
+        ordered = pair and (2 <= self.trials[0] <= self.trials[1] or tuple(self.trials) == (1, 1))
+        rule = "(least, most), two integers with 2 <= least <= most"
+        require(ordered, "trials", rule, self.trials, ClaimError)
         for name, values in self.over.items():
             listed = isinstance(values, (list, tuple)) and len(values) > 0
-            require(listed, f"over[{name!r}]", "a non-empty list", values, ClaimError)
-            require(
-                len(set(values)) == len(values), f"over[{name!r}]", "free of repetitions", values, ClaimError
-            )
+            where = f"over[{name!r}]"
+            require(listed, where, "a non-empty list", values, ClaimError)
+            for value in values:
+                plain = isinstance(value, (int, str)) or (isinstance(value, float) and math.isfinite(value))
+                require(plain, where, "made of finite numbers and strings of Python", value, ClaimError)
+            require(len(set(values)) == len(values), where, "free of repetitions", values, ClaimError)
             clash = self.path is not None and name in self.path.names
-            require(not clash, f"over[{name!r}]", "a name that is not a size of the path", name, ClaimError)
+            require(not clash, where, "a name that is not a size of the path", name, ClaimError)
+            require(name not in RESERVED, where, f"called other than {', '.join(RESERVED)}", name, ClaimError)
 
     def cells(self) -> list[dict[str, Value]]:
         """Every combination of the cell variables, in order of declaration."""
@@ -163,13 +162,15 @@ class Experiment:
                 notes[name] = value
             else:
                 statistics[name] = _as_float(name, value)
+        require(bool(statistics), "measurement", "at least one number", raw, MeasurementError)
         return TrialResult(Status.OK, statistics, notes=notes)
 
 
 def _as_float(name: str, value: Any) -> float:
     """Return ``value`` as a finite float, or say what is wrong with it."""
     where = f"statistic {name!r}"
-    if value is None or isinstance(value, (bool, np.bool_)):
+    truth = isinstance(value, (bool, np.bool_)) or str(getattr(value, "dtype", "")).endswith("bool")
+    if value is None or truth:
         fail(where, "a real number (the quantity, not a verdict on it)", value, MeasurementError)
     shape = getattr(value, "shape", ())
     require(tuple(shape) == (), where, "a single number", f"shape {tuple(shape)}", MeasurementError)
@@ -179,6 +180,13 @@ def _as_float(name: str, value: Any) -> float:
         fail(where, "a real number", value, MeasurementError)
     require(math.isfinite(number), where, "finite", number, MeasurementError)
     return number
+
+
+def default_name(source: FilePath, measure: Callable[..., Any]) -> str:
+    """``FOLDER.FILE.FUNCTION``; a lambda has no name that would tell its trials from those of another."""
+    named = measure.__name__.isidentifier()
+    require(named, "measurement", "a function with a name (or give name=...)", measure.__name__, ClaimError)
+    return f"{source.parent.name}.{source.stem}.{measure.__name__}"
 
 
 def experiment(
@@ -214,7 +222,7 @@ def experiment(
         for design in designs.values():
             for cell in design.cells():
                 design.points(cell, dtype)  # raises here, at declaration, what is wrong with a size
-        label = name or f"{source.parent.name}.{source.stem}.{measure.__name__}"
+        label = name or default_name(source, measure)
         return Experiment(
             measure, label, designs, source, dtype, time_limit, memory_limit, failure_probability
         )

@@ -18,7 +18,7 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import Check, lead_sizes, points_figure
+from whp.claims.check import Check, lead_sizes, points_figure, require_in, shape_warnings
 from whp.claims.experiment import CellSample
 from whp.claims.verdict import CellVerdict, Outcome
 from whp.errors import ClaimError, require
@@ -67,8 +67,11 @@ class ExponentCheck(Check):
     floor: float = 0.0
 
     def __post_init__(self) -> None:
-        low = 0 < self.tolerance < 1
-        require(low, f"{self.kind} check {self.name}: tolerance", "in (0, 1)", self.tolerance, ClaimError)
+        require_in(self.tolerance, 0.0, 1.0, f"{self.where}: tolerance")
+        for name in ("rounding", "floor"):
+            value = getattr(self, name)
+            good = isinstance(value, (int, float)) and 0 <= value < 1
+            require(good, f"{self.where}: {name}", "in [0, 1)", value, ClaimError)
         super().__post_init__()
 
     @abstractmethod
@@ -101,11 +104,14 @@ class ExponentCheck(Check):
             return refused
         values = sample.values(self.statistic)  # (trials, points)
         scale = self.scale(sample)  # (points,)
-        where = f"{self.kind} check {self.name}: statistic {self.statistic}"
-        require(bool((values >= 0).all()), where, "non-negative", float(values.min()), ClaimError)
+        if len(values) < 2:
+            return self.undecided(sample, share, "One trial has no spread: make at least two.")
+        if values.min() < 0:
+            reason = f"The statistic must be non-negative to have an exponent, got {values.min():.6g}."
+            return self.undecided(sample, share, reason, figure=points_figure(sample, values))
         values = np.where(values <= self.floor, 0.0, values)
         if not values.all():
-            return self._with_zeros(sample, share, values, rule)
+            return self._with_zeros(sample, share, values)
 
         sizes = lead_sizes(sample)
         logs = np.log(values) - np.log(scale)  # (trials, points)
@@ -119,13 +125,13 @@ class ExponentCheck(Check):
         outcome, threshold = self.judge(whole, tail)
         report = stats.slope_report(sizes, logs, share.false_pass, resolution=self.rounding)
         largest = stats.upper_tail_slope(sizes, logs, share.false_pass)
-        outcome, warnings = self._vetoes(outcome, whole, tail, report, largest)
         trials = len(values)
-        shape = stats.skewness_check(logs @ weights).shape
-        if shape in (stats.Shape.SKEWED, stats.Shape.HEAVY_TAILED):
-            warnings.append(
-                f"Per-trial slopes are {shape.label}: the error rates are asymptotic. {shape.advice}"
-            )
+        veto = self._veto(outcome, whole, tail, largest)
+        if not veto and min(np.ptp(logs @ weights), np.ptp(logs @ tail_weights)) <= rounding:
+            veto = too_few_equal(outcome, trials, share)
+        if veto:
+            outcome = Outcome.INCONCLUSIVE
+        warnings = self._warnings(whole, tail, report) + shape_warnings(logs @ weights, "Per-trial slopes")
         implied = np.exp(logs.mean(axis=0))
         return self.verdict(
             outcome,
@@ -136,7 +142,7 @@ class ExponentCheck(Check):
             rule=rule,
             validity=validity,
             threshold=threshold,
-            advice=self._advice(outcome, whole, tail, share, trials),
+            advice=veto or self._advice(outcome, whole, tail, share, trials),
             detectable=stats.detectable(whole.sd, trials, share.false_fail) if trials > 1 else math.nan,
             slack=float(implied.max()),
             warnings=warnings,
@@ -157,42 +163,57 @@ class ExponentCheck(Check):
             },
         )
 
-    def _with_zeros(self, sample: CellSample, share: Share, values: np.ndarray, rule: str) -> CellVerdict:
+    def _with_zeros(self, sample: CellSample, share: Share, values: np.ndarray) -> CellVerdict:
         """Where the statistic is zero there is no logarithm: decide without one, or not at all."""
-        if not values.any():
-            return self.verdict(
-                self.vanishing(),
-                sample,
-                share,
-                estimate=0.0,
-                interval=Interval(0.0, 0.0),
-                rule="identically zero",
-                validity="exact: every value is zero, no exponent is fitted",
-                threshold="the statistic is exactly zero in every trial",
-                advice="The statistic vanishes on this input, so an upper bound holds trivially.",
-                slack=0.0,
-                figure=points_figure(sample, values),
+        figure = points_figure(sample, values)
+        if values.any():
+            reason = (
+                "The statistic is zero in some trials and positive in others: it has no exponent."
+                " State the claim as a bound."
             )
+            return self.undecided(sample, share, reason, figure=figure)
+        outcome = self.vanishing()
+        reason = too_few_equal(outcome, len(values), share)
         return self.verdict(
-            Outcome.INCONCLUSIVE,
+            Outcome.INCONCLUSIVE if reason else outcome,
             sample,
             share,
-            rule=rule,
-            validity="not applied",
-            advice="The statistic is zero in some trials and positive in others: it has no exponent."
-            " State the claim as a bound.",
-            figure=points_figure(sample, values),
+            estimate=0.0,
+            interval=Interval(0.0, 0.0),
+            rule="identically zero",
+            validity="exact, if a statistic that is off vanishes in at most half of the trials",
+            threshold="the statistic is zero in every trial; no exponent is fitted",
+            advice=reason or "The statistic vanishes: every upper bound holds trivially, and no lower one.",
+            slack=0.0,
+            figure=figure,
         )
 
-    def _vetoes(
-        self,
-        outcome: Outcome,
-        whole: Exponent,
-        tail: Exponent,
-        report: stats.SlopeReport,
-        largest: stats.UpperTail,
-    ) -> tuple[Outcome, list[str]]:
-        """Turn a PASS into INCONCLUSIVE where the largest trials disobey; it can only lower error rates."""
+    def undecided(self, sample: CellSample, share: Share, reason: str, **fields: Any) -> CellVerdict:
+        """INCONCLUSIVE, because there is no exponent."""
+        rule = f"{stats.T_SEQUENCE.name} on per-trial slopes"
+        return self.verdict(
+            Outcome.INCONCLUSIVE, sample, share, rule=rule, validity="not applied", advice=reason, **fields
+        )
+
+    def _veto(self, outcome: Outcome, whole: Exponent, tail: Exponent, largest: stats.UpperTail) -> str:
+        """Say why a decision is not taken after all, or nothing; this can only lower the error rates."""
+        drift = tail.estimate - whole.estimate
+        ahead = tail.estimate + drift
+        drifts = abs(drift) > self.tolerance
+        seen = f"{whole.estimate:.3f} over all of the path, {tail.estimate:.3f} over its tail"
+        if outcome is Outcome.PASS and drifts and not self.accepted.contains(ahead):
+            return f"The exponent drifts towards the threshold ({seen}): lengthen the path."
+        if outcome is Outcome.FAIL and drifts and ahead * tail.estimate <= 0:
+            return f"The exponent drifts towards zero ({seen}), so the growth may die out: lengthen the path."
+        if outcome is Outcome.PASS and largest.interval.low > self.accepted.high:
+            return (
+                "The typical value obeys, but the largest trial at each point does not: exponent"
+                f" {largest.slope:.3f} {largest.interval}."
+            )
+        return ""
+
+    def _warnings(self, whole: Exponent, tail: Exponent, report: stats.SlopeReport) -> list[str]:
+        """What a reader should know whatever was decided."""
         warnings: list[str] = []
         if abs(tail.estimate - whole.estimate) > self.tolerance:
             warnings.append(
@@ -204,17 +225,7 @@ class ExponentCheck(Check):
                 "The spread over trials grows along the path: the sd of log Y by"
                 f" {report.spread_slope.value:.3f} an e-fold of size."
             )
-        if outcome is Outcome.PASS and self.largest_disobey(largest):
-            outcome = Outcome.INCONCLUSIVE
-            warnings.append(
-                "The typical value obeys, but the largest trial at each point does not:"
-                f" exponent {largest.slope:.3f} {largest.interval}."
-            )
-        return outcome, warnings
-
-    def largest_disobey(self, largest: stats.UpperTail) -> bool:
-        """Whether the largest trials surely grow beyond the tolerance."""
-        return largest.interval.low > self.tolerance
+        return warnings
 
     def margin(self, whole: Exponent) -> float:
         """Distance from the estimate to the nearest threshold it has yet to clear."""
@@ -237,6 +248,20 @@ class ExponentCheck(Check):
         if need is None or need <= trials:
             return "The tail of the path or the largest trials disagree with the whole: lengthen the path."
         return f"About {need} trials a point would decide at this noise; {trials} were made."
+
+
+def too_few_equal(outcome: Outcome, trials: int, share: Share) -> str:
+    """Say that equal values are too few to decide by, or nothing.
+
+    An interval of width zero is right for a statistic that is not random. What
+    can be said of one that may be: if its value were another in half of the
+    trials or more, all would agree with probability at most ``2**-trials``.
+    """
+    rate = share.false_fail if outcome is Outcome.FAIL else share.false_pass
+    need = math.ceil(-math.log2(rate))
+    if outcome is Outcome.INCONCLUSIVE or trials >= need:
+        return ""
+    return f"All {trials} trials agree; {need} that agree would decide."
 
 
 def ends_of(estimate: float, interval: Interval) -> dict[str, float]:

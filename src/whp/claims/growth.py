@@ -11,9 +11,9 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import bound_values, join, latex, lead_sizes
+from whp.claims.check import Check, bound_values, join, latex, lead_sizes, require_in
 from whp.claims.experiment import CellSample
-from whp.claims.exponents import Exponent, ExponentCheck, ends_of
+from whp.claims.exponents import Exponent, ExponentCheck, ends_of, too_few_equal
 from whp.claims.path import evaluate
 from whp.claims.verdict import CellVerdict, Outcome
 from whp.errors import ClaimError, require
@@ -38,14 +38,21 @@ class Rate(ExponentCheck):
     direction: str = "upper"
 
     def __post_init__(self) -> None:
-        require(self.direction in DIRECTIONS, "direction", "upper, lower or both", self.direction, ClaimError)
-        require(self.bound is not None, f"rate check {self.name}: bound", "given", self.bound, ClaimError)
+        known = self.direction in DIRECTIONS
+        require(known, f"{self.where}: direction", "upper, lower or both", self.direction, ClaimError)
+        require(self.bound is not None, f"{self.where}: bound", "given", self.bound, ClaimError)
         super().__post_init__()
 
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Require that the rate is positive and made of known symbols."""
         rate = evaluate(self.bound, values, "bound")
         require(rate > 0, "bound", "positive along the path", rate, ClaimError)
+
+    def same_field(self, other: Check, name: str) -> bool:
+        """Rates that differ by a factor are the same rate."""
+        if name == "bound":
+            return self.same_values(other, name, factor=True)
+        return super().same_field(other, name)
 
     @property
     def formula(self) -> str:
@@ -88,10 +95,6 @@ class Rate(ExponentCheck):
             return Outcome.PASS, threshold
         return (Outcome.FAIL if grows or falls else Outcome.INCONCLUSIVE), threshold
 
-    def largest_disobey(self, largest: stats.UpperTail) -> bool:
-        """Only an upper bound is about the largest trials."""
-        return self.direction != "lower" and super().largest_disobey(largest)
-
     def margin(self, whole: Exponent) -> float:
         """Distance to the threshold of the direction."""
         e, tol = whole.estimate, self.tolerance
@@ -128,6 +131,8 @@ class Decay(ExponentCheck):
 
     kind: ClassVar[str] = "decay"
 
+    shown: ClassVar[frozenset[str]] = ExponentCheck.shown | {"power"}
+
     power: str = r"\Omega(\alpha)"
 
     @property
@@ -154,10 +159,6 @@ class Decay(ExponentCheck):
             return Outcome.FAIL, threshold
         return Outcome.INCONCLUSIVE, threshold
 
-    def largest_disobey(self, largest: stats.UpperTail) -> bool:
-        """Whether the largest trials surely do not decay."""
-        return largest.interval.low > 0
-
     def margin(self, whole: Exponent) -> float:
         """Distance to zero."""
         return abs(whole.estimate)
@@ -167,9 +168,12 @@ class Decay(ExponentCheck):
 class Limit(Decay):
     """``Y_m -> Y`` as a size grows: the statistic is the distance ``|Y_m - Y|``.
 
-    As a decay, and the distance extrapolated to infinite size (fit ``a + c m^(-order)``
-    per trial) must have its interval below ``remainder`` times the first
-    distance; above it, it FAILs.
+    As a decay; and the mean distance, extrapolated to infinite size by the fit
+    ``a + c m^(-order)``, must not exceed ``remainder`` times the mean distance
+    at the first size: surely below it to PASS. It FAILs where ``a`` is surely
+    above it even when extrapolated at a quarter of the order, which gives a
+    slow limit the benefit of the doubt: a distance that falls like
+    ``m^(-order/4)`` or faster has ``a <= 0`` there.
     """
 
     kind: ClassVar[str] = "limit"
@@ -177,33 +181,51 @@ class Limit(Decay):
     remainder: float = 0.25
     order: float = 0.5
 
+    def __post_init__(self) -> None:
+        require_in(self.remainder, 0.0, 1.0, f"{self.where}: remainder")
+        require_in(self.order, 0.0, math.inf, f"{self.where}: order")
+        super().__post_init__()
+
     @property
     def formula(self) -> str:
         """LaTeX of the statement."""
         lead = next(iter(self.experiment.design("standard").path.names))  # type: ignore[union-attr]
         return f"{self.quantity} \\to 0 \\quad ({lead} \\to \\infty)"
 
+    def decisions_per_cell(self, points: int) -> int:
+        """A growing distance fails the claim, and so does what is left of it."""
+        return 2
+
     def decide(self, sample: CellSample, share: Share) -> CellVerdict:
         """As a decay, then the extrapolated distance."""
         verdict = super().decide(sample, share)
-        if verdict.failures or "fit" not in verdict.figure:
+        if "fit" not in verdict.figure:
             return verdict
-        values = sample.values(self.statistic)
-        relative = values / values[:, 0].mean()
-        left = relative @ stats.limit_weights(lead_sizes(sample), self.order)
-        extrapolated = Exponent.of(left, share)
-        outcome = verdict.outcome
-        if extrapolated.at_fail.low > self.remainder:
-            outcome = Outcome.FAIL
-        elif outcome is Outcome.PASS and extrapolated.at_pass.high >= self.remainder:
+        values = sample.values(self.statistic)  # (trials, points)
+        first = float(values[:, 0].mean())
+        # Linear in a trial's values, so its mean has a t-sequence; a ratio of means has none.
+        excess = [
+            (values @ stats.limit_weights(lead_sizes(sample), order) - self.remainder * values[:, 0]) / first
+            for order in (self.order, self.order / 4)
+        ]
+        expected, slowest = (Exponent.of(series, share) for series in excess)
+        outcome, veto = verdict.outcome, ""
+        if slowest.at_fail.low > 0:
+            equal = np.ptp(excess[1]) <= self.rounding
+            veto = too_few_equal(Outcome.FAIL, len(values), share) if equal else ""
+            outcome = Outcome.INCONCLUSIVE if veto else Outcome.FAIL
+        elif outcome is Outcome.PASS and not expected.at_pass.high < 0:
             outcome = Outcome.INCONCLUSIVE
+        left = Interval(self.remainder + expected.at_pass.low, self.remainder + expected.at_pass.high)
+        estimate = self.remainder + expected.estimate
         said = (
-            f"Extrapolated to infinite size, {extrapolated.estimate:.3f} {extrapolated.at_pass} of the first"
-            f" distance is left (to PASS: below {self.remainder:g})."
+            f"Extrapolated to infinite size, {estimate:.3f} {left} of the first distance is left"
+            f" (to PASS: below {self.remainder:g})."
         )
         return replace(
             verdict,
             outcome=outcome,
-            advice=join([said, verdict.advice if outcome is verdict.outcome else ""]),
-            figure={**verdict.figure, "limit": ends_of(extrapolated.estimate, extrapolated.at_pass)},
+            threshold=f"{verdict.threshold}; at infinity below {self.remainder:g} of the first distance",
+            advice=join([said, veto, verdict.advice if outcome is verdict.outcome else ""]),
+            figure={**verdict.figure, "limit": ends_of(estimate, left)},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,9 @@ import sympy
 from whp.errors import ClaimError, fail, require
 
 Value = int | float | str
+
+RESERVED = ("values", "dtype", "key")
+"""Attributes of a point that a size or a cell variable of the same name would hide behind."""
 
 
 def symbols(names: str) -> Any:
@@ -32,6 +36,23 @@ def geometric(low: int, high: int, count: int) -> tuple[int, ...]:
     return tuple(int(x) for x in np.rint(np.geomspace(low, high, count)))
 
 
+def as_expression(value: Any, what: str) -> sympy.Expr:
+    """Return a number, a text or an expression as a sympy expression.
+
+    Raises
+    ------
+    ClaimError
+        If it is none of these.
+    """
+    try:
+        expression = sympy.sympify(value)
+    except (sympy.SympifyError, SyntaxError, TypeError, AttributeError):
+        expression = None
+    good = isinstance(expression, sympy.Expr) and not isinstance(value, (bool, np.bool_))
+    require(good, what, "a number or an expression in symbols", value, ClaimError)
+    return expression
+
+
 def evaluate(expression: sympy.Expr | float, values: Mapping[str, Value], what: str) -> float:
     """Evaluate an expression at named values.
 
@@ -40,14 +61,23 @@ def evaluate(expression: sympy.Expr | float, values: Mapping[str, Value], what: 
     ClaimError
         If a symbol has no value, or the result is no finite real number.
     """
-    expression = sympy.sympify(expression)
-    names = {symbol.name: symbol for symbol in expression.free_symbols}
+    expression = as_expression(expression, what)
+    names = sorted(symbol.name for symbol in expression.free_symbols)
     missing = sorted(set(names) - {key for key, value in values.items() if not isinstance(value, str)})
     require(not missing, what, f"made of known symbols ({', '.join(sorted(values))})", missing, ClaimError)
-    result = expression.subs({symbol: values[name] for name, symbol in names.items()}).evalf()
-    if not (result.is_number and result.is_real and result.is_finite):
-        fail(what, "a finite real number", str(result), ClaimError)
-    return float(result)
+    result = _value(expression, tuple((name, values[name]) for name in names))
+    if not isinstance(result, float):
+        fail(what, "a finite real number", result, ClaimError)
+    return result
+
+
+@functools.lru_cache(maxsize=100_000)
+def _value(expression: sympy.Expr, values: tuple[tuple[str, Value], ...]) -> float | str:
+    """Return the value, or what it is instead of a finite real number; sympy is slow and cells repeat."""
+    known = dict(values)
+    result = expression.subs({symbol: known[symbol.name] for symbol in expression.free_symbols}).evalf()
+    good = result.is_number and result.is_real and result.is_finite
+    return float(result) if good else str(result)
 
 
 @dataclass(frozen=True)
@@ -105,7 +135,11 @@ class Path:
         increasing = all(a < b for a, b in itertools.pairwise(lead_values))
         require(increasing, f"path size {self.lead}", "strictly increasing", list(lead_values), ClaimError)
         self.lead_values = tuple(int(v) for v in lead_values)
-        self.expressions = {name: sympy.sympify(value) for name, value in list(sizes.items())[1:]}
+        self.expressions = {
+            name: as_expression(value, f"path size {name}") for name, value in list(sizes.items())[1:]
+        }
+        taken = sorted(set(sizes) & set(RESERVED))
+        require(not taken, "path size", f"called other than {', '.join(RESERVED)}", taken, ClaimError)
         unknown = sorted(set(even) - set(sizes))
         require(not unknown, "even", f"sizes of the path ({', '.join(sizes)})", unknown, ClaimError)
         self.even = tuple(even)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whp.claims.budget import Budget, Share
 from whp.claims.check import Check
 from whp.claims.claim import Claim
 from whp.claims.experiment import PROFILES, CellSample, Experiment
+from whp.claims.path import Value
 from whp.claims.verdict import CellVerdict, Outcome, Verdict, combine
-from whp.errors import UsageError, require
+from whp.errors import ClaimError, UsageError, require
 
 
 @dataclass
@@ -20,6 +21,11 @@ class _Docket:
     check: Check
     share: Share
     cells: dict[str, CellVerdict]
+
+
+def cell_key(cell: Mapping[str, Value]) -> str:
+    """One text for one cell."""
+    return repr(sorted(cell.items()))
 
 
 class Referee:
@@ -46,14 +52,19 @@ class Referee:
         self._budget = budget
         self._main: dict[str, list[_Docket]] = {}
         self._twins: dict[str, dict[str, _Docket]] = {}
+        found: dict[str, Experiment] = {}
         for claim in self.claims:
+            require(claim.id not in self._main, "id", "that of one claim in a run", claim.id, ClaimError)
+            for experiment in claim.experiments():
+                same = found.setdefault(experiment.name, experiment) is experiment
+                where = f"{claim.id}: experiment name"
+                require(same, where, "used for one experiment", experiment.name, ClaimError)
             shares = self._shares(claim)
             self._main[claim.id] = [_Docket(c, shares[c.experiment.name], {}) for c in claim.checks]
             self._twins[claim.id] = {
                 name: _Docket(check, shares[check.experiment.name], {})
                 for name, (check, _) in claim.twin_checks().items()
             }
-        found = {e.name: e for claim in self.claims for e in claim.experiments()}
         self.experiments = list(found.values())
 
     def _shares(self, claim: Claim) -> dict[str, Share]:
@@ -94,23 +105,28 @@ class Referee:
         -------
         bool
             Whether every check is decided in this cell. Twins are decided from the
-            same trials but never ask for more: a twin is refuted by any one cell.
+            same trials but ask for more only where no check rests on the experiment.
         """
-        key = repr(sorted(sample.cell.items()))
+        key = cell_key(sample.cell)
         main, twins = self._dockets(experiment)
         for docket in main + twins:
             before = docket.cells.get(key)
             if before is None or before.outcome is Outcome.INCONCLUSIVE:
                 docket.cells[key] = docket.check.decide(sample, docket.share)
-        return all(docket.cells[key].outcome is not Outcome.INCONCLUSIVE for docket in main)
+        return all(docket.cells[key].outcome is not Outcome.INCONCLUSIVE for docket in main or twins)
+
+    def _seen(self, docket: _Docket) -> list[CellVerdict]:
+        """What has been decided so far, in the order of the design, whatever the order of the looks."""
+        keys = [cell_key(cell) for cell in docket.check.experiment.design(self.profile).cells()]
+        return [docket.cells[key] for key in keys if key in docket.cells]
 
     def _complete(self, docket: _Docket) -> bool:
         """Whether every cell has been looked at."""
-        return len(docket.cells) == len(docket.check.experiment.design(self.profile).cells())
+        return len(self._seen(docket)) == len(docket.check.experiment.design(self.profile).cells())
 
     def _outcome(self, docket: _Docket) -> Outcome:
         """A docket with cells still unseen cannot PASS."""
-        outcomes = [cell.outcome for cell in docket.cells.values()]
+        outcomes = [cell.outcome for cell in self._seen(docket)]
         if not self._complete(docket):
             outcomes.append(Outcome.INCONCLUSIVE)
         return combine(outcomes)
@@ -120,7 +136,7 @@ class Referee:
     ) -> Verdict:
         """Combine what has been decided so far into the verdict of a claim."""
         dockets = self._main[claim.id]
-        cells = [cell for docket in dockets for cell in docket.cells.values()]
+        cells = [cell for docket in dockets for cell in self._seen(docket)]
         outcome = combine(self._outcome(docket) for docket in dockets)
         share = self._budget.claim_share()
         paths = []
@@ -159,8 +175,6 @@ class Referee:
 
 def _with_advice(verdict: Verdict, complete: bool) -> Verdict:
     """Put the advice of the deciding cell on the verdict."""
-    from dataclasses import replace
-
     binding = verdict.binding
     if binding is None:
         advice = "Nothing was measured."

@@ -11,12 +11,12 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import lead_sizes, points_figure
-from whp.claims.experiment import CellSample
+from whp.claims.check import lead_sizes, require_in
+from whp.claims.experiment import PROFILES, CellSample
 from whp.claims.exponents import finite_size
-from whp.claims.levels import MeanCheck
-from whp.claims.verdict import CellVerdict, Outcome
-from whp.errors import ClaimError, require
+from whp.claims.means import MeanCheck
+from whp.claims.verdict import CellVerdict
+from whp.errors import ClaimError, fail, require
 from whp.interval import Interval
 
 
@@ -48,10 +48,27 @@ class Reproduction(MeanCheck):
     slope_between: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        where = f"reproduction check {self.name}"
-        require(math.isfinite(self.printed), f"{where}: printed", "a number", self.printed, ClaimError)
-        require(self.tolerance > 0, f"{where}: tolerance", "positive", self.tolerance, ClaimError)
+        require_in(self.printed, -math.inf, math.inf, f"{self.where}: printed")
+        require_in(self.tolerance, 0.0, math.inf, f"{self.where}: tolerance")
+        if self.slope_between is not None:
+            pair = isinstance(self.slope_between, (tuple, list)) and len(self.slope_between) == 2
+            rule = "a pair low < high"
+            ordered = pair and self.slope_between[0] < self.slope_between[1]
+            require(ordered, f"{self.where}: slope_between", rule, self.slope_between, ClaimError)
         super().__post_init__()
+        self._require_reachable()
+
+    def _require_reachable(self) -> None:
+        """Some profile must have the printed sizes, or nothing could ever be decided."""
+        samples = [
+            CellSample(self.experiment, cell, design.points(cell), [])
+            for design in (self.experiment.design(profile) for profile in PROFILES)
+            for cell in design.cells()
+        ]
+        reasons = [self._away(sample) for sample in samples]
+        if all(reasons):
+            rule = "measured in some profile at the printed sizes"
+            fail(f"{self.where}: at", rule, reasons[-1], ClaimError)
 
     @property
     def formula(self) -> str:
@@ -82,41 +99,44 @@ class Reproduction(MeanCheck):
         count = 1 if self.slope_between is not None else len(sample.points)
         return [Interval(self.printed - self.tolerance, self.printed + self.tolerance)] * count
 
-    def threshold_text(self) -> str:
+    def decisions_per_cell(self, points: int) -> int:
+        """One slope, or every point."""
+        return 1 if self.slope_between is not None else points
+
+    def threshold_text(self, accepted: Interval) -> str:
         """In words."""
         over = ""
         if self.slope_between is not None:
             over = f" (slope over {self.slope_between[0]:g} to {self.slope_between[1]:g})"
         return f"within {self.tolerance:g} of the printed {self.printed:g}{over}"
 
-    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
-        """As a mean, at the printed sizes only."""
-        away = [
-            f"{name} = {point.values.get(name)} where the paper has {size}"
-            for point in sample.points[:1]
+    def _away(self, sample: CellSample) -> str:
+        """Say in what the sizes are not the printed ones, or nothing."""
+        away = {
+            f"{name} = {point.values.get(name)} where the paper has {size}": None
+            for point in sample.points
             for name, size in (self.at or {}).items()
             if point.values.get(name) != size
-        ]
-        few = self.slope_between is not None and int(self._range(sample).sum()) < 3
-        if not away and not few:
-            verdict = super().decide(sample, share)
-            if self.slope_between is None or verdict.failures:
-                return verdict
-            return replace(verdict, figure={**verdict.figure, **self._along_path(sample, share)})
-        reason = "; ".join(away) or "fewer than three points in the stated range"
+        }
+        if not away and self.slope_between is not None and int(self._range(sample).sum()) < 3:
+            return "fewer than three points in the stated range"
+        return "; ".join(away)
+
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """As a mean, at the printed sizes only."""
         refused = self.unmeasured(sample, share, self.rule.name, self.rule.validity)
-        values = sample.values(self.statistic)
-        return refused or self.verdict(
-            Outcome.INCONCLUSIVE,
-            sample,
-            share,
-            estimate=math.nan,
-            rule=self.rule.name,
-            validity="not applied: these are not the printed sizes",
-            threshold=self.threshold_text(),
-            advice=f"Not measured at the printed sizes ({reason}): run a larger profile.",
-            figure=points_figure(sample, values),
-        )
+        if refused is not None:
+            return refused
+        away = self._away(sample)
+        if away:
+            reason = f"Not measured at the printed sizes ({away}): run a larger profile."
+            return self.undecided(sample, share, reason)
+        if self.slope_between is None:
+            return super().decide(sample, share)
+        if not sample.values(self.statistic).min() > 0:
+            return self.undecided(sample, share, "The statistic must be positive to have a slope.")
+        verdict = super().decide(sample, share)
+        return replace(verdict, figure={**verdict.figure, **self._along_path(sample, share)})
 
     def _along_path(self, sample: CellSample, share: Share) -> dict[str, Any]:
         """What the report draws of a slope: the printed one, its range, and how it changes along the path."""

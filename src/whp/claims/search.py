@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, ClassVar
+from unittest import mock
 
 import hypothesis
 import numpy as np
+from hypothesis.internal.cache import LRUCache
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
 
 from whp.claims.budget import Share
-from whp.claims.check import Check, latex
-from whp.claims.experiment import CellSample, Design, Experiment
+from whp.claims.check import Check, latex, require_in
+from whp.claims.experiment import PROFILES, CellSample, Design, Experiment, default_name
 from whp.claims.path import Point
 from whp.claims.verdict import CellVerdict, Outcome
 from whp.errors import ClaimError, require
 from whp.interval import Interval
+
+
+@dataclass(frozen=True)
+class Search(Experiment):
+    """An experiment that looks for a counterexample: an excess above ``tolerance``."""
+
+    tolerance: float = 0.0
+
 
 Ascent = Callable[[np.random.Generator], tuple[float, str]]
 
@@ -33,7 +46,7 @@ def search(
     tolerance: float = 1e-9,
     shrink: bool = True,
     time_limit: float = 600.0,
-) -> Experiment:
+) -> Search:
     """Declare a search for a counterexample.
 
     Parameters
@@ -55,8 +68,12 @@ def search(
         Whether a counterexample is made small before it is shown. A false
         twin, whose counterexamples nobody reads, can do without.
     """
-    require(bool(given), "given", "at least one strategy", given, ClaimError)
-    require(tolerance >= 0, "tolerance", "non-negative", tolerance, ClaimError)
+    named = isinstance(given, Mapping) and all(isinstance(s, SearchStrategy) for s in given.values())
+    require(named and bool(given), "given", "hypothesis strategies by name", given, ClaimError)
+    require_in(tolerance, 0.0, 1.0, "search tolerance")
+    counts = isinstance(examples, (tuple, list)) and [type(x) for x in examples] == [int] * len(PROFILES)
+    positive = counts and min(examples) >= 1
+    require(positive, "examples", f"three positive integers ({', '.join(PROFILES)})", examples, ClaimError)
     source = FilePath(check.__code__.co_filename)
 
     def measure(p: Point, rng: np.random.Generator, device: Any) -> dict[str, Any]:
@@ -83,7 +100,8 @@ def search(
         stream = random.Random(int(rng.integers(2**63)))
         strategy = hypothesis.strategies.fixed_dictionaries(dict(given))
         try:
-            shrunk = hypothesis.find(strategy, violated, settings=settings, random=stream)
+            with _same_examples_everywhere():
+                shrunk = hypothesis.find(strategy, violated, settings=settings, random=stream)
         except hypothesis.errors.NoSuchExample:
             pass
         else:
@@ -92,6 +110,7 @@ def search(
         excess = worst[0]
         if ascend is not None:
             climbed, where = ascend(rng)
+            climbed = math.inf if math.isnan(climbed) else climbed
             if climbed > max(excess, tolerance):
                 result["counterexample"] = where
             excess = max(excess, climbed)
@@ -100,10 +119,23 @@ def search(
 
     designs = {
         profile: Design(None, {"examples": [count]}, trials=(2, 2))
-        for profile, count in zip(("quick", "standard", "paper"), examples, strict=True)
+        for profile, count in zip(PROFILES, examples, strict=True)
     }
-    label = f"{source.parent.name}.{source.stem}.{check.__name__}"
-    return Experiment(measure, label, designs, source, "float64", time_limit)
+    label = default_name(source, check)
+    return Search(measure, label, designs, source, "float64", time_limit, tolerance=tolerance)
+
+
+@contextmanager
+def _same_examples_everywhere() -> Iterator[None]:
+    """Keep hypothesis from mixing in constants that it reads from whatever modules are loaded.
+
+    They differ between processes, and a trial must be a function of its names alone.
+    """
+    with (
+        mock.patch.object(providers, "_get_local_constants", return_value=Constants()),
+        mock.patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024)),
+    ):
+        yield
 
 
 def _describe(inputs: Mapping[str, Any]) -> str:
@@ -118,26 +150,33 @@ def _describe(inputs: Mapping[str, Any]) -> str:
 class Always(Check):
     """An inequality or identity for all inputs.
 
-    ``statement`` is its LaTeX. An excess above ``tolerance`` is a
-    counterexample: FAIL, with the shrunk input; else PASS "no counterexample
-    in N". Nothing is random about the statement; the search can refute, not prove.
+    ``statement`` is its LaTeX. An excess above ``tolerance`` (at most that of
+    the search) is a counterexample: FAIL, with the shrunk input; else PASS "no
+    counterexample in N". Nothing is random about the statement; the search can
+    refute, not prove.
     """
 
     kind: ClassVar[str] = "always"
+    shown: ClassVar[frozenset[str]] = Check.shown | {"statement"}
 
+    experiment: Search
     statistic: str = "excess"
     quantity: str = "x"
     statement: Any = None
     tolerance: float = 1e-9
 
     def __post_init__(self) -> None:
+        stated = self.statement is not None and self.statement != ""
+        require(stated, f"{self.where}: statement", "a LaTeX formula", self.statement, ClaimError)
+        searched = isinstance(self.experiment, Search)
         require(
-            bool(self.statement),
-            f"always check {self.name}: statement",
-            "a LaTeX formula",
-            self.statement,
-            ClaimError,
+            searched, f"{self.where}: experiment", "declared with search(...)", self.experiment, ClaimError
         )
+        # A search ends at its first counterexample: one that the check then excused would hide the others.
+        limit = self.experiment.tolerance
+        good = isinstance(self.tolerance, (int, float)) and 0 <= self.tolerance <= limit
+        rule = f"at most that of the search ({limit:g})"
+        require(good, f"{self.where}: tolerance", rule, self.tolerance, ClaimError)
         super().__post_init__()
 
     @property

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from whp.claims.path import Value
 from whp.interval import Interval
 
@@ -29,6 +31,10 @@ class Outcome(StrEnum):
             " at most the stated probability.",
             Outcome.INCONCLUSIVE: "The trials made so far do not decide; the advice says what would.",
         }[self]
+
+
+RANK = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1, Outcome.PASS: 2}
+"""The worst first: the outcome that decides is the smallest."""
 
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:
@@ -138,12 +144,11 @@ class Verdict:
         """The cell that decides: the worst outcome, and among equals the one nearest its threshold."""
         if not self.cells:
             return None
-        rank = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1, Outcome.PASS: 2}
         first = self.cells[0].test
 
         def key(cell: CellVerdict) -> tuple[int, bool, float]:
             high = cell.interval.high
-            return (rank[cell.outcome], cell.test != first, -(high if math.isfinite(high) else math.inf))
+            return (RANK[cell.outcome], cell.test != first, -(high if math.isfinite(high) else math.inf))
 
         return min(self.cells, key=key)
 
@@ -167,7 +172,9 @@ def _interval(interval: Interval) -> dict[str, Any]:
 
 
 def _clean(value: Any) -> Any:
-    """Replace non-finite floats in nested lists and mappings."""
+    """Replace non-finite floats in nested lists and mappings, and numpy scalars by Python's."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float):
         return number(value)
     if isinstance(value, Mapping):
@@ -198,14 +205,14 @@ def cell_record(cell: CellVerdict) -> dict[str, Any]:
         "warnings": list(cell.warnings),
         "notes": dict(cell.notes),
         "advice": cell.advice,
-        "figure": _clean(cell.figure),
+        "figure": cell.figure,
     }
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
     """The JSON form of a verdict, as published in ``verdict.schema.json``."""
     binding = verdict.binding
-    return {
+    record: dict[str, Any] = {
         "schema": 1,
         "id": verdict.id,
         "title": verdict.title,
@@ -238,3 +245,5 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
         "seconds": verdict.seconds,
         "cells": [cell_record(cell) for cell in verdict.cells],
     }
+    cleaned: dict[str, Any] = _clean(record)
+    return cleaned
