@@ -118,27 +118,29 @@ statement = claim(
     "hu2020.claim_c_1",
     always(
         name="closed form",
-        experiment=search(closed_form, given=inputs(1.0)),
+        experiment=search(closed_form, given=inputs(1.0), tolerance=TOLERANCE),
         statement=r"u(t) - y = (I - \tfrac{\eta}{n} K)^t (u(0) - y)",
         tolerance=TOLERANCE,
         twins={
             "shifted": Twin(
-                "power t + 1", experiment=search(closed_form_shifted, given=inputs(1.0), shrink=False)
+                "power t + 1",
+                experiment=search(closed_form_shifted, given=inputs(1.0), tolerance=TOLERANCE, shrink=False),
             ),
             "unscaled": Twin(
                 "without the factor 1/n",
-                experiment=search(closed_form_unscaled, given=inputs(1.0), shrink=False),
+                experiment=search(closed_form_unscaled, given=inputs(1.0), tolerance=TOLERANCE, shrink=False),
             ),
         },
     ),
     always(
         name="no growth",
-        experiment=search(growth, given=inputs(1.0), ascend=climb_growth),
+        experiment=search(growth, given=inputs(1.0), tolerance=TOLERANCE, ascend=climb_growth),
         statement=r"\eta \le \frac{2n}{\|K\|} \;\Rightarrow\; \|u(t) - y\| \le \|u(0) - y\|",
         tolerance=TOLERANCE,
         twins={
             "edge": Twin(
-                "edge at 4n / ||K||", experiment=search(growth_doubled, given=inputs(2.0), shrink=False)
+                "edge at 4n / ||K||",
+                experiment=search(growth_doubled, given=inputs(2.0), tolerance=TOLERANCE, shrink=False),
             )
         },
     ),
