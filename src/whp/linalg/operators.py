@@ -1,0 +1,136 @@
+"""What a norm may be asked of, and what its rounding errors may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from whp.errors import require
+
+ROUNDOFF64 = 2.0**-53
+# Bits kept by a float32 product under torch.set_float32_matmul_precision: IEEE, TF32, bfloat16.
+_FLOAT32_ROUNDOFF = {"highest": 2.0**-24, "high": 2.0**-11, "medium": 2.0**-8}
+
+
+@runtime_checkable
+class SymmetricOperator(Protocol):
+    """A symmetric matrix known by its products only.
+
+    ``matmat`` takes a block of column vectors, (n, s) in the operator's dtype
+    and on its device, and returns ``A @ V``, (n, s).
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def matmat(self, V: torch.Tensor) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class DenseSymmetric:
+    """A symmetric (n, n) tensor as an operator; nothing is copied."""
+
+    A: torch.Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n, n)``."""
+        return tuple(self.A.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the products."""
+        return self.A.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the products are computed."""
+        return self.A.device
+
+    def matmat(self, V: torch.Tensor) -> torch.Tensor:
+        """Return ``A @ V`` for V of shape (n, s)."""
+        return self.A @ V
+
+
+def largest_entry(A: torch.Tensor, name: str = "A") -> float:
+    """Return ``max |A_ij|``; raise ``InputError`` unless A is a real, finite, non-empty 2-D tensor."""
+    require(isinstance(A, torch.Tensor), name, "a torch tensor", type(A).__name__)
+    require(A.dtype in (torch.float32, torch.float64), name, "float32 or float64", A.dtype)
+    require(A.ndim == 2 and A.numel() > 0, name, "a matrix with at least one entry", tuple(A.shape))
+    low, high = (float(end) for end in torch.aminmax(A.detach()))  # NaN propagates, and no copy is made
+    require(np.isfinite(low) and np.isfinite(high), name, "finite in every entry", (low, high))
+    return max(-low, high)
+
+
+def unit_roundoff(dtype: torch.dtype) -> float:
+    """Return the unit roundoff of matrix products in ``dtype`` under torch's current settings."""
+    if dtype == torch.float64:
+        return ROUNDOFF64
+    return _FLOAT32_ROUNDOFF[torch.get_float32_matmul_precision()]
+
+
+def product_rounding(shape: tuple[int, ...], dtype: torch.dtype, frobenius: float) -> float:
+    r"""Return the allowance for the rounding of one product ``A v`` with a unit vector.
+
+    Each entry of the product is a sum of N terms (N the longer side of A), whose
+    rounding errors are bounded by ``sqrt(N) u |a_i| |v|`` up to a small constant
+    when they are independent and of mean zero (Higham and Mary 2019, "A new
+    approach to probabilistic rounding error analysis", Theorem 3.1); summed over
+    the rows that is ``2 sqrt(N) u ||A||_F``, with 2 for the constant and for
+    rounding v itself. This is a *model* of rounding, not a worst case (which
+    would have N for sqrt(N)); blocked summation does better than the model.
+    """
+    longer = max(shape)
+    underflow = longer * torch.finfo(dtype).tiny
+    return 2.0 * float(np.sqrt(longer)) * unit_roundoff(dtype) * frobenius + underflow
+
+
+def frobenius_norm(A: torch.Tensor, *, block: int = 256) -> float:
+    """Return the Frobenius norm of A, summed in float64.
+
+    Only ``block`` rows at a time are converted, so no second copy of A is made;
+    entries are scaled by the largest, so that squares neither overflow nor vanish.
+
+    Parameters
+    ----------
+    A : torch.Tensor, shape (n, p)
+        float32 or float64.
+    block : int
+        Rows converted at a time.
+
+    Raises
+    ------
+    InputError
+        If A is empty, not a matrix, or has NaN or infinite entries.
+    """
+    require(block >= 1, "block", "a positive integer", block)
+    largest = largest_entry(A)
+    A = A.detach()
+    if largest == 0.0:
+        return 0.0
+    total = 0.0
+    for start in range(0, A.shape[0], block):
+        total += float((A[start : start + block].to(torch.float64) / largest).square_().sum())
+    return largest * float(np.sqrt(total))
+
+
+def skew_norm(A: torch.Tensor, scale: float, *, block: int = 256) -> float:
+    """Return an upper bound of ``||(A - A.T) / 2||_F`` for a square A of size ``scale``, by row blocks."""
+    if scale == 0.0:
+        return 0.0
+    total = 0.0
+    for start in range(0, A.shape[0], block):
+        rows = A[start : start + block, start:].to(torch.float64)
+        columns = A[start:, start : start + block].T.to(torch.float64)
+        total += float(((rows - columns) / scale).square_().sum())
+    # Blocks on the diagonal are counted twice: an upper bound.
+    return 0.5 * scale * float(np.sqrt(2.0 * total))
