@@ -98,8 +98,8 @@ def _dump(statement: ast.stmt) -> str:
 def _reached(body: list[ast.stmt], root: str | None) -> list[ast.stmt]:
     """The top-level statements that ``root`` uses, transitively, in order.
 
-    Statements that bind no name (a call for its effect) and star imports are
-    always in. The decorators of the root are out: they declare designs, which
+    Statements that bind no name (a call for its effect), that change an object
+    (``os.environ["X"] = "1"``) and star imports are always in. The decorators of the root are out: they declare designs, which
     are in the key of a trial or do not matter to it.
     """
     binders: dict[str, list[int]] = {}
@@ -133,7 +133,7 @@ def _reached(body: list[ast.stmt], root: str | None) -> list[ast.stmt]:
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:
-    """Names that a top-level statement binds or changes."""
+    """Names that a top-level statement binds; ``*`` where there is more to it than names."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         yield statement.name
         return
@@ -145,7 +145,7 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
             yield node.id
         elif isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
-            yield from (n.id for n in ast.walk(node.value) if isinstance(n, ast.Name))
+            yield "*"
 
 
 def _used(statement: ast.stmt, decorators: bool) -> Iterator[str]:

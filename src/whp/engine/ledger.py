@@ -243,8 +243,10 @@ def check_file(path: Path) -> None:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring an empty or older database to the newest schema, in one transaction."""
+    if connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),):
+        return
     with _transaction(connection):
-        (schema,) = connection.execute("PRAGMA user_version").fetchone()
+        (schema,) = connection.execute("PRAGMA user_version").fetchone()  # of two runs, one does the work
         for step in MIGRATIONS[schema:]:
             step(connection)
         if schema < len(MIGRATIONS):
@@ -311,6 +313,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _corrupt(path: Path, reason: object) -> LedgerError:
+    reason = " ".join(str(reason).split())
     return LedgerError(f"ledger must be intact, got the corrupt file {str(path)!r} ({reason})")
 
 

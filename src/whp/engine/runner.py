@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ class RunResult:
     interrupted : bool
         Whether Ctrl-C ended it; the same call goes on where it stopped.
     measured, reused : int
-        Trials made now, and trials taken from the ledger.
+        Trials made now, and trials of the ledger that were asked for.
     seconds : float
         Of the clock.
     seed : int
@@ -196,12 +196,12 @@ class _Session:
         for claim in self._claims:
             if claim.id not in self._verdicts:
                 self._decide(claim)
-        used = sum(len(lane.results) for cell in self._schedule.cells for lane in cell.lanes) - self._measured
+        recalled = [(t, cell) for cell in self._schedule.cells for lane in cell.lanes for t in lane.recalled]
         return RunResult(
             verdicts=tuple(self._verdicts[c.id] for c in self._claims if c.id in self._verdicts),
             interrupted=interrupted,
             measured=self._measured,
-            reused=used,
+            reused=sum(trial < cell.wanted for trial, cell in recalled),
             seconds=time.monotonic() - self._start,
             seed=self._seed,
             broken=tuple(self._broken.values()),
@@ -224,10 +224,11 @@ class _Session:
                 for (point, trial), result in known.items():
                     if point in lanes and trial < most:
                         lanes[point].add(trial, result)
+                        lanes[point].recalled.add(trial)
+                        self._known += 1
                 cell.open()
                 self._schedule.cells.append(cell)
-        known_trials = sum(len(lane.results) for cell in self._schedule.cells for lane in cell.lanes)
-        self._tell(RunStarted(len(self._claims), len(self._schedule.cells), known_trials, self._seed))
+        self._tell(RunStarted(len(self._claims), len(self._schedule.cells), self._known, self._seed))
         for cell in self._schedule.cells:
             self._look(cell)
 
@@ -363,14 +364,3 @@ class _Session:
 def _device_class(device: str) -> str:
     """Devices of one class are taken to give the same numbers."""
     return device.partition(":")[0]
-
-
-def summary(verdicts: Sequence[Verdict]) -> Mapping[str, int]:
-    """How many verdicts there are of each outcome."""
-    counts: dict[str, int] = {}
-    for verdict in verdicts:
-        counts[verdict.outcome.value] = counts.get(verdict.outcome.value, 0) + 1
-    return counts
-
-
-__all__ = ["BrokenClaim", "RunResult", "homes", "run", "summary"]

@@ -18,12 +18,13 @@ RETRIES = 2  # of a trial whose worker was lost
 
 @dataclass
 class Lane:
-    """The trials at one point of one cell."""
+    """The trials at one point of one cell: made, waiting, lost with a worker, recalled from the ledger."""
 
     point: Point
     results: dict[int, TrialResult] = field(default_factory=dict)
     waiting: deque[int] = field(default_factory=deque)
     losses: dict[int, int] = field(default_factory=dict)
+    recalled: set[int] = field(default_factory=set)
     in_flight: int = 0
     spent: float = 0.0
 

@@ -1,0 +1,125 @@
+"""Small claim files for the engine's tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whp.claims import Budget, Claim, verdict_record
+from whp.engine.discovery import discover
+from whp.engine.runner import RunResult, run
+
+HEADER = """
+import os, time
+import numpy as np
+from whp.claims import Design, Path, Twin, claim, experiment, order, rate, symbols
+
+d = symbols("d")
+PATH = Path(d=(4, 8, 16))
+"""
+
+# Decided in a few looks: the slope of log Y is 1/2 with little noise.
+GROWTH = """
+@experiment(standard=Design(PATH, over={{"side": ["left", "right"]}}, trials=({low}, {high})))
+def {name}(p, rng, device):
+    {body}
+    return p.d**0.5 * float(np.exp(0.02 * rng.standard_normal(100).mean()))
+
+CLAIM = claim(
+    "toy.{name}",
+    rate(experiment={name}, quantity="Y", bound=d**0.5, twins={{"slower": Twin("exponent 1/4", bound=d**0.25)}}),
+    title="Y grows as the square root", locus="nowhere",
+)
+"""
+
+# One point, never decided: the mean difference is zero. For what trials do, not what is concluded.
+FLAT = """
+@experiment(standard=Design(Path(d=({size},)), trials=({low}, {high})), {limits})
+def {name}(p, rng, device):
+    {body}
+
+CLAIM = claim(
+    "toy.{name}",
+    order(experiment={name}, quantity="Y", twins={{"other": Twin("another statistic", statistic="other")}}),
+    title="Y is positive", locus="nowhere",
+)
+"""
+
+
+class Toy:
+    """A folder of claim files, and a ledger beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = root / "toy"
+        self.folder.mkdir()
+        self.ledger = root / "ledger.sqlite"
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the folder."""
+        file = self.folder / f"{name}.py"
+        file.write_text(text)
+        return file
+
+    def growth(self, name: str = "growth", body: str = "pass", trials: tuple[int, int] = (4, 30)) -> Path:
+        """Write a claim that is decided."""
+        low, high = trials
+        return self.write(name, HEADER + GROWTH.format(name=name, body=body, low=low, high=high))
+
+    def flat(
+        self,
+        name: str,
+        body: str,
+        trials: tuple[int, int] = (4, 4),
+        limits: str = "",
+        size: int = 5,
+    ) -> Path:
+        """Write a claim at one point, whose measurement is ``body``."""
+        low, high = trials
+        text = FLAT.format(name=name, body=body, low=low, high=high, limits=limits, size=size)
+        return self.write(name, HEADER + text)
+
+    def claims(self) -> list[Claim]:
+        """What the folder declares; nothing in it may be broken."""
+        found = discover([self.folder])
+        assert found.broken == []
+        return found.claims
+
+    def run(self, claims: list[Claim] | None = None, **options: Any) -> RunResult:
+        """Run, by default everything with one worker process."""
+        claims = self.claims() if claims is None else claims
+        settings: dict[str, Any] = {
+            "profile": "quick",
+            "seed": 7,
+            "jobs": 1,
+            "device": "cpu",
+            "ledger_path": self.ledger,
+            "budget": Budget(2),
+        }
+        return run(claims, **(settings | options))
+
+
+def records(result: RunResult) -> dict[str, str]:
+    """The verdict records as text, by claim, less what the clock makes."""
+    found = {}
+    for verdict in result.verdicts:
+        record = verdict_record(verdict)
+        del record["seconds"]
+        found[verdict.id] = json.dumps(record)
+    return found
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    """An empty folder for claim files."""
+    return Toy(tmp_path)
+
+
+@pytest.fixture
+def as_records() -> Callable[[RunResult], dict[str, str]]:
+    """See records."""
+    return records
