@@ -1,0 +1,343 @@
+"""The command line. Each command is a thin layer over the engine and the report."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+import whp
+from whp.errors import UsageError, WhpError, require
+
+if TYPE_CHECKING:  # these take a second to import, which --version and --help must not wait for
+    from whp.claims import Claim
+    from whp.engine.discovery import Discovery
+    from whp.report.run import Record
+
+
+class Exit(IntEnum):
+    """Exit codes of ``whp``; of several that apply, the first in this order."""
+
+    INTERRUPTED = 130
+    INTERNAL = 3
+    FAIL = 1
+    USAGE = 2
+    NOTHING = 5
+    INCONCLUSIVE = 7
+    PASS = 0
+
+    @property
+    def meaning(self) -> str:
+        """One phrase."""
+        return {
+            Exit.PASS: "all claims PASS",
+            Exit.FAIL: "some claim FAILs",
+            Exit.USAGE: "wrong usage, or a claim file is broken (the others have run)",
+            Exit.INTERNAL: "an error inside whp; WHP_TRACEBACK=1 shows where",
+            Exit.NOTHING: "nothing was measured",
+            Exit.INCONCLUSIVE: "no FAIL, but some claim is INCONCLUSIVE, or a false twin has passed",
+            Exit.INTERRUPTED: "interrupted by Ctrl-C; the same command resumes",
+        }[self]
+
+
+EPILOG = "Exit codes: " + "; ".join(f"{code} {code.meaning}" for code in sorted(Exit)) + "."
+
+app = typer.Typer(
+    help="Check theorems by experiment: a printed claim in, a verdict with named error rates out.",
+    epilog=EPILOG,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Selection = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SELECTION...",
+        help="Papers (hu2020), claim ids (hu2020.prop_3_4), globs over ids ('hu2020.prop_*'),"
+        " or paths to claim files and folders.",
+    ),
+]
+Profile = Annotated[
+    str, typer.Option(help="quick (seconds), standard (about half an hour) or paper (the printed sizes).")
+]
+Seed = Annotated[int | None, typer.Option(help="Root seed of all trials.  [default: 0]", show_default=False)]
+Jobs = Annotated[
+    int | None, typer.Option(help="Worker processes.  [default: number of cores]", show_default=False)
+]
+Alpha = Annotated[
+    float, typer.Option(help="The run's rate of false FAILs, and of false PASSes, over all its claims.")
+]
+Ledger = Annotated[Path, typer.Option(help="SQLite file with all trials ever made.")]
+
+LEDGER = Path(".whp/ledger.sqlite")
+ALPHA = 0.01
+DEVICE = "cpu"
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        print(f"whp {whp.__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("list")
+def list_(selection: Selection = []) -> int:  # noqa: B006 - typer reads the default, nobody changes it
+    """List claims: id, kind, regime and title."""
+    from whp.console import make_console, print_claims
+    from whp.engine.discovery import resolve
+
+    found, claims = resolve(selection)
+    print_claims(make_console(), claims, found.papers)
+    return _broken(found)
+
+
+@app.command()
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A claim id, or a path to a claim file.")],
+) -> int:
+    """Show a claim: statement, assumptions, sizes, regime, false twins, and its file."""
+    from whp.console import make_console, print_claim
+    from whp.engine.discovery import resolve
+
+    found, claims = resolve([id])
+    for claim in claims:
+        print_claim(make_console(), claim, found.papers.get(claim.paper))
+    return _broken(found) if not claims else Exit.PASS
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path | None, typer.Argument(help="Claim file or folder; by default the claims shipped with whp.")
+    ] = None,
+) -> int:
+    """Validate claim files without running them: names file and line of each broken one."""
+    from whp.engine.discovery import discover, validation_root
+
+    if path is not None and not path.exists() and (validation_root() / path).is_dir():
+        path = validation_root() / path  # the key of a shipped paper
+    found = discover(None if path is None else [path])
+    files = len({claim.source for claim in found.claims})
+    print(
+        f"{len(found.claims)} claims in {files} files are well formed; {len(found.broken)} files are broken."
+    )
+    return _broken(found)
+
+
+@app.command()
+def run(
+    selection: Selection,
+    profile: Profile = "quick",
+    jobs: Jobs = None,
+    seed: Seed = None,
+    alpha: Alpha = ALPHA,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:K, or auto (CUDA if there is one).")] = DEVICE,
+    ledger: Ledger = LEDGER,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the report.  [default: reports/run-PROFILE]", show_default=False),
+    ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh/--resume",
+            help="Make new trials from a new random seed, or take those in the ledger first.",
+        ),
+    ] = False,
+) -> int:
+    """Measure claims, decide them, and write a report.
+
+    A claim stops as soon as it is decided. What was measured is kept in the
+    ledger, so the same command resumes after an interrupt and repeats nothing.
+    """
+    from whp.claims import Budget, verdict_record
+    from whp.console import make_console, print_results, say, watching
+    from whp.devices import resolve_device
+    from whp.engine.discovery import resolve
+    from whp.engine.environment import available_cores, environment
+    from whp.engine.runner import run as run_claims
+    from whp.report.run import BrokenFile, RunInfo
+    from whp.report.writer import check_writable, write_report
+
+    _check(profile, jobs, seed, alpha)
+    require(not fresh or seed is None, "--seed", "left out with --fresh, which draws one", seed, UsageError)
+    found, claims = resolve(selection)
+    if not claims:
+        return _broken(found) or Exit.NOTHING
+    resolve_device(device)
+    out = out if out is not None else Path("reports") / f"run-{profile}"
+    check_writable(out)
+    started, command = datetime.now(UTC).isoformat(timespec="seconds"), _typed()
+    console = make_console()
+    with watching(console) as listener:
+        result = run_claims(
+            claims,
+            profile=profile,
+            seed=seed or 0,
+            jobs=jobs or available_cores(),
+            device=device,
+            ledger_path=ledger,
+            budget=Budget(len(claims), alpha, alpha),
+            on_event=listener,
+            fresh=fresh,
+        )
+    extra = _unlike(alpha=alpha, device=device)
+    again = {claim.id: _again(claim, profile, result.seed, extra) for claim in claims}
+    verdicts = [replace(verdict, command=again[verdict.id]) for verdict in result.verdicts]
+    records = [verdict_record(verdict) for verdict in verdicts]
+    print_results(console, records)
+    if result.interrupted:
+        say(console, f"Interrupted. What was measured is kept; to go on: {command}")
+    broken = [BrokenFile(str(b.path), b.message, b.line or None) for b in found.broken]
+    broken += [BrokenFile(b.id, b.message) for b in result.broken]
+    info = RunInfo(
+        command=command,
+        profile=profile,
+        seed=result.seed,
+        false_fail=alpha,
+        false_pass=alpha,
+        started=started,
+        seconds=result.seconds,
+        measured=result.measured,
+        reused=result.reused,
+        interrupted=result.interrupted,
+        environment=environment(device),
+    )
+    papers = {
+        key: {"title": p.title, "authors": p.authors, "year": p.year} for key, p in found.papers.items()
+    }
+    files = write_report(out, verdicts, run=info, papers=papers, broken=broken)
+    say(console, f"Report: {files.html}")
+    for claim in result.broken:
+        _complain(str(claim))
+    codes = [_broken(found), Exit.USAGE if result.broken else Exit.PASS, verdict_code(records)]
+    return most_telling([*codes, Exit.INTERRUPTED if result.interrupted else Exit.PASS])
+
+
+@app.command()
+def plan(
+    selection: Selection,
+    profile: Profile = "quick",
+    jobs: Jobs = None,
+    seed: Seed = None,
+    alpha: Alpha = ALPHA,
+    ledger: Ledger = LEDGER,
+) -> int:
+    """Say what a run would take: trials, time, and the discrepancy that it would detect."""
+    raise NotImplementedError
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, with its verdicts/.")],
+) -> int:
+    """Render report.html, summary.md and junit.xml again from the verdict files of a run.
+
+    Exits with 0 when that is done, whatever the verdicts.
+    """
+    from whp.console import make_console, print_results, say
+    from whp.report.writer import check_writable, load_run, load_verdict_records, write_records
+
+    require(folder.is_dir(), "DIR", "the folder of a report", str(folder), UsageError)
+    records = load_verdict_records(folder)
+    known = load_run(folder, records, _typed())
+    check_writable(folder)
+    console = make_console()
+    print_results(console, records)
+    files = write_records(folder, records, run=known.run, papers=known.papers, broken=known.broken)
+    say(console, f"Report: {files.html}")
+    return Exit.PASS
+
+
+def _typed() -> str:
+    """The line that was typed."""
+    return "whp " + shlex.join(sys.argv[1:])
+
+
+def _check(profile: str, jobs: int | None, seed: int | None, alpha: float) -> None:
+    """What can be said of the options before anything slow is imported or done."""
+    from whp.claims import PROFILES
+
+    require(profile in PROFILES, "--profile", f"one of {', '.join(PROFILES)}", profile, UsageError)
+    require(jobs is None or jobs >= 1, "--jobs", "at least 1", jobs, UsageError)
+    require(seed is None or seed >= 0, "--seed", "a non-negative integer", seed, UsageError)
+    require(0 < alpha < 0.5, "--alpha", "in (0, 0.5)", alpha, UsageError)
+
+
+def _unlike(**options: object) -> str:
+    """Those of the options that are not at their defaults, as they are typed."""
+    defaults = {"alpha": ALPHA, "device": DEVICE}
+    return "".join(f" --{name} {value}" for name, value in options.items() if value != defaults[name])
+
+
+def _again(claim: Claim, profile: str, seed: int, extra: str) -> str:
+    """The line that runs one claim again; a claim that is not shipped is found by its file."""
+    from whp.console import nearest
+    from whp.engine.discovery import validation_root
+
+    shipped = validation_root() in claim.source.resolve().parents
+    word = claim.id if shipped else shlex.quote(nearest(claim.source))
+    return f"whp run {word} --profile {profile} --seed {seed}{extra}"
+
+
+def _broken(found: Discovery) -> int:
+    """Name the broken files on stderr; the exit code that they call for."""
+    for file in found.broken:
+        _complain(str(file))
+    return Exit.USAGE if found.broken else Exit.PASS
+
+
+def _complain(sentence: str) -> None:
+    print(f"whp: {sentence}", file=sys.stderr)
+
+
+def verdict_code(records: Sequence[Record]) -> Exit:
+    """The exit code for some verdicts. A PASS whose false twin passes too has shown nothing."""
+    if not any(record["trials"] for record in records):
+        return Exit.NOTHING
+    words = {record["verdict"] for record in records}
+    twins = {outcome for record in records for outcome in record["twins"].values()}
+    if "FAIL" in words:
+        return Exit.FAIL
+    return Exit.INCONCLUSIVE if "INCONCLUSIVE" in words or "PASS" in twins else Exit.PASS
+
+
+def most_telling(codes: Sequence[int]) -> Exit:
+    """Of several exit codes, the first in the order of :class:`Exit`."""
+    return next(code for code in Exit if code in codes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; every error is one sentence on stderr."""
+    try:
+        return int(app(arguments, prog_name="whp", standalone_mode=False) or 0)
+    except WhpError as error:
+        _complain(str(error))
+        return error.exit_code
+    except TyperException as error:  # a word of the command line
+        _complain(f"{error.format_message()} (whp --help)")
+        return Exit.USAGE
+    except BrokenPipeError:  # the reader, e.g. head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.PASS
+    except Exception as error:
+        if os.environ.get("WHP_TRACEBACK"):
+            raise
+        _complain(f"internal error: {type(error).__name__}: {error} (WHP_TRACEBACK=1 shows where)")
+        return Exit.INTERNAL
