@@ -108,7 +108,8 @@ def test_numbers_are_given_in_words(page):
     assert "0.04 in the growth exponent of Y/r, with probability 0.9" in text
     assert "skewed &lt;i&gt;" in section
     assert "3 trials ended in timeout" in text
-    assert "40 cells" in text
+    assert "in 40 cells" in text
+    assert "in 1 cell (" in text
 
 
 def test_sizes(page, records, run_info):

@@ -6,10 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from whp.claims.verdict import RANK, Outcome
 from whp.report import draw
 from whp.report.run import Record
 from whp.report.svg import CLAIM, COLOURS, FIT, INK, style, to_svg
-from whp.report.words import RANK, binding, cell_label, estimate_name, show, show_interval
+from whp.report.words import binding, cell_label, estimate_name, show, show_interval
 
 # Inches: a panel's width, its height by what it shows, and its margins.
 WIDTH = 3.3
@@ -35,7 +36,9 @@ def choose_cells(record: Record, limit: int = 6) -> list[Record]:
     """The cells to draw: the binding one, others that do not pass, one a test, then some spread evenly."""
     cells = [cell for cell in record["cells"] if mode(cell)]
     first = binding(record)
-    order = sorted(range(len(cells)), key=lambda i: (cells[i] is not first, RANK[cells[i]["verdict"]], i))
+    order = sorted(
+        range(len(cells)), key=lambda i: (cells[i] is not first, RANK[Outcome(cells[i]["verdict"])], i)
+    )
     bad = [i for i in order if cells[i] is first or cells[i]["verdict"] != "PASS"]
     chosen = bad[: max(1, limit // 2)]
     tests = dict.fromkeys(str(cell["test"]) for cell in cells)

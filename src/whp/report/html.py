@@ -19,18 +19,21 @@ TEMPLATES = Path(__file__).parent / "templates"
 SYMBOLS = {Outcome.PASS.value: "✓", Outcome.FAIL.value: "✗", Outcome.INCONCLUSIVE.value: "?"}
 KEYS = {  # what the marks of a panel mean, by the kind of panel
     "data": ("point", "median of the trials, with a whisker from the smallest to the largest"),
-    "fit": ("fit", "fitted power law, with its band"),
-    "claim": ("line", "the statement"),
+    "fit": ("fit", "fitted power law; band: the interval of its exponent"),
+    "rate": ("line", "the stated rate, through the first point"),
+    "printed": ("line", "the printed exponent"),
+    "bound": ("line", "the stated bound, and the level of its failure probability"),
+    "level": ("line", "the level, as stated"),
     "accepted": ("range", "what the statement accepts"),
     "local": ("local", "slope between neighbouring sizes, with its interval"),
     "edge": ("edge", "edge of what passes"),
     "chance": ("chance", "estimate, with its interval"),
 }
 SHOWN = {
-    "path": ("data", "fit", "claim", "local", "edge"),
-    "slope": ("data", "fit", "claim", "local", "edge"),
-    "bound": ("data", "claim", "chance"),
-    "levels": ("claim", "chance"),
+    "path": ("data", "fit", "rate", "local", "edge"),
+    "slope": ("data", "fit", "printed", "local", "edge"),
+    "bound": ("data", "bound", "chance"),
+    "levels": ("level", "chance"),
     "means": ("accepted", "chance"),
     "data": ("data",),
 }

@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from whp.claims.verdict import Outcome
+from whp.claims.verdict import RANK, Outcome
 from whp.report.run import Record
 
-RANK = {Outcome.FAIL.value: 0, Outcome.INCONCLUSIVE.value: 1, Outcome.PASS.value: 2}
 # What the estimate is, by the series that a cell has for its figure.
 NAMES = {
     "levels": "failure probability",
@@ -86,7 +85,7 @@ def binding(record: Record) -> Record | None:
         return None
     shown = ("estimate", "interval", "slack", "detectable")
     same = [cell for cell in cells if all(cell[key] == record[key] for key in shown)]
-    return min(same or cells, key=lambda cell: RANK[cell["verdict"]])
+    return min(same or cells, key=lambda cell: RANK[Outcome(cell["verdict"])])
 
 
 def cell_label(cell: Record) -> str:
