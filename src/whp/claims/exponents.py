@@ -227,10 +227,6 @@ class ExponentCheck(Check):
             )
         return warnings
 
-    def margin(self, whole: Exponent) -> float:
-        """Distance from the estimate to the nearest threshold it has yet to clear."""
-        return abs(self.tolerance - whole.estimate)
-
     def _advice(self, outcome: Outcome, whole: Exponent, tail: Exponent, share: Share, trials: int) -> str:
         if outcome is Outcome.PASS:
             if whole.at_pass.low > 0:
@@ -241,13 +237,25 @@ class ExponentCheck(Check):
             return "Nothing to do; larger sizes would tighten the exponent."
         if outcome is Outcome.FAIL:
             return "Check the measurement by a second route; if it stands, add a corrected sibling."
-        margin = self.margin(whole)
-        if not math.isfinite(whole.sd) or margin == 0:
-            return f"At this noise and margin no number of trials is sure to decide; {trials} were made."
-        need = stats.trials_needed(max(whole.sd, tail.sd), margin, share.false_pass)
-        if need is None or need <= trials:
-            return "The tail of the path or the largest trials disagree with the whole: lengthen the path."
-        return f"About {need} trials a point would decide at this noise; {trials} were made."
+        needs = [self._trials_needed(e, share) for e in (whole, tail)]
+        sides = {self.accepted.contains(e.estimate) for e in (whole, tail)}
+        if None in needs:
+            said = f"At this noise and margin no number of trials is sure to decide; {trials} were made."
+        elif (need := max(n for n in needs if n is not None)) > trials:
+            said = f"About {need} trials a point would decide at this noise; {trials} were made."
+        else:
+            said = f"A few more trials should decide; {trials} were made."
+        apart = "The path and its tail point different ways: if that stays so, lengthen the path."
+        return said if len(sides) == 1 else f"{said} {apart}"
+
+    def _trials_needed(self, exponent: Exponent, share: Share) -> int | None:
+        """Trials after which this exponent would PASS, if it is accepted, or else FAIL."""
+        e, ends = exponent.estimate, (self.accepted.low, self.accepted.high)
+        accepted = self.accepted.contains(e)
+        margin = min(abs(e - end) for end in ends) if accepted else abs(e)
+        if margin == 0:
+            return None
+        return stats.trials_needed(exponent.sd, margin, share.false_pass if accepted else share.false_fail)
 
 
 def too_few_equal(outcome: Outcome, trials: int, share: Share) -> str:

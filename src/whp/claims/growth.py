@@ -95,11 +95,6 @@ class Rate(ExponentCheck):
             return Outcome.PASS, threshold
         return (Outcome.FAIL if grows or falls else Outcome.INCONCLUSIVE), threshold
 
-    def margin(self, whole: Exponent) -> float:
-        """Distance to the threshold of the direction."""
-        e, tol = whole.estimate, self.tolerance
-        return {"upper": abs(tol - e), "lower": abs(tol + e), "both": abs(tol - abs(e))}[self.direction]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Forall(Rate):
@@ -159,10 +154,6 @@ class Decay(ExponentCheck):
             return Outcome.FAIL, threshold
         return Outcome.INCONCLUSIVE, threshold
 
-    def margin(self, whole: Exponent) -> float:
-        """Distance to zero."""
-        return abs(whole.estimate)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Limit(Decay):
@@ -171,9 +162,9 @@ class Limit(Decay):
     As a decay; and the mean distance, extrapolated to infinite size by the fit
     ``a + c m^(-order)``, must not exceed ``remainder`` times the mean distance
     at the first size: surely below it to PASS. It FAILs where ``a`` is surely
-    above it even when extrapolated at a quarter of the order, which gives a
+    above it even when extrapolated at half the order, which gives a
     slow limit the benefit of the doubt: a distance that falls like
-    ``m^(-order/4)`` or faster has ``a <= 0`` there.
+    ``m^(-order/2)`` or faster has ``a <= 0`` there.
     """
 
     kind: ClassVar[str] = "limit"
@@ -206,7 +197,7 @@ class Limit(Decay):
         # Linear in a trial's values, so its mean has a t-sequence; a ratio of means has none.
         excess = [
             (values @ stats.limit_weights(lead_sizes(sample), order) - self.remainder * values[:, 0]) / first
-            for order in (self.order, self.order / 4)
+            for order in (self.order, self.order / 2)
         ]
         expected, slowest = (Exponent.of(series, share) for series in excess)
         outcome, veto = verdict.outcome, ""
