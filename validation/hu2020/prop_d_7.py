@@ -11,31 +11,13 @@ from __future__ import annotations
 
 import sympy
 
-from whp.claims import Design, Path, Twin, bound, claim, experiment, rate, symbols
+from whp.claims import Twin, bound, claim, rate, symbols
 
 from ._setting import WHP
-from .thm_3_2 import ASSUMPTIONS, SIZES, train, training
+from .thm_3_2 import ASSUMPTIONS, small, training
 
 d = symbols("d")
 RADIUS = sympy.sqrt(d * sympy.log(d))
-
-
-@experiment(
-    quick=Design(
-        Path(d=(8, 16), **SIZES),
-        {"alpha": [0.12], "activation": ["erf"], "data": ["gaussian"]},
-        trials=(200, 2000),
-    ),
-    standard=Design(
-        Path(d=(8, 16, 32), **SIZES),
-        {"alpha": [0.04, 0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
-        trials=(500, 4000),
-    ),
-    dtype="float32",
-)
-def movement(p, rng, device):
-    trace = train(p, rng, device, 0)
-    return {"displacement": trace.displacement.max(), "beta": trace.beta_norm.max()}
 
 
 QUANTITIES = {
@@ -49,7 +31,7 @@ claims = [
     for check in (
         bound(
             name=f"{name}, bound",
-            experiment=movement,
+            experiment=small,
             statistic=name,
             quantity=quantity,
             bound=RADIUS,

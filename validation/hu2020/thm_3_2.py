@@ -8,8 +8,12 @@ Claim     For alpha in (0, 1/4), n, m >~ d^(1 + alpha), eta_1 << d: with high pr
           (f_t - f_t^lin1)^2 is <~ d^(-Omega(alpha)) (7), and the mean of min{., 1} over D is
           <~ d^(-Omega(alpha)) + sqrt(log T / n) (8). Proposition D.7 has the explicit d^(-alpha/4).
 Measured  the largest value over t = 0..T of each, (8) on 1000 fresh points. Choices where the paper
-          leaves constants open: n = 2 d^(1 + alpha), m = d^(1 + alpha), eta_1 = d / 10, c = 1, so
+          leaves constants open: n = 2 d^(1 + alpha), m = d^(1 + alpha), eta_1 = d / 20, c = 1/2, so
           T = 10 log d; labels are the signs of a random two-layer erf network of width 5.
+Logs      The horizon grows with log d, and the proof of D.7 has (log d)^2 d^(-2 alpha / 7) before it
+          drops the logarithms. (log d)^2 d^(-2 alpha) falls only once log d > 1/alpha: d > 150 for
+          alpha = 0.2, but d > 10^8 for alpha = 0.05. So at small alpha no decay need be visible at
+          these sizes, and growth is held against the theorem only beyond (log d)^2.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import math
 import sympy
 import torch
 
-from whp.claims import Design, Path, Twin, claim, decay, experiment, geometric, rate, symbols
+from whp.claims import Design, Path, Twin, bound, claim, decay, experiment, geometric, rate, symbols
 from whp.devices import as_dtype
 from whp.ensembles import data_distribution, symmetric_init
 from whp.kernels import activation, linear_features, nu
@@ -30,7 +34,8 @@ from ._setting import ACTIVATIONS, DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, W_ASS
 d, n, m, alpha = symbols("d n m alpha")
 TEST_POINTS = 1000
 TEACHER_WIDTH = 5
-ALPHAS = [0.04, 0.08, 0.12, 0.16, 0.2]
+ALPHAS = [0.05, 0.1, 0.15, 0.2, 0.24]
+HIDDEN = sympy.log(d) ** 2
 SIZES = {"n": 2 * d ** (1 + alpha), "m": d ** (1 + alpha), "even": ["m"]}
 
 
@@ -43,23 +48,46 @@ def train(p, rng, device, test_points):
     y = torch.sign(torch.erf(X[: p.n] @ teacher.T / p.d**0.5) @ signs)  # (n,)
     init = symmetric_init(rng, p.m, p.d, dtype, device)
     Psi = linear_features(X, phi.moments.zeta, nu(phi, data.sigma_moment(p.d)))  # (n + test, d + 1)
-    steps = math.ceil(10 * math.log(p.d))  # T = c d log(d) / eta_1 with c = 1, eta_1 = d / 10
+    steps = math.ceil(10 * math.log(p.d))  # T = c d log(d) / eta_1 with c = 1/2, eta_1 = d / 20
     test = (X[p.n :], Psi[p.n :]) if test_points else (None, None)
-    return compare_with_linear(X[: p.n], y, init.W, init.v, phi, p.d / 10, steps, Psi[: p.n], *test)
+    return compare_with_linear(X[: p.n], y, init.W, init.v, phi, p.d / 20, steps, Psi[: p.n], *test)
 
 
 def star(cell):
-    """Keep all alphas for erf on Gaussian data, and alpha = 0.12 for every activation and data set."""
+    """Keep all alphas for erf on Gaussian data, and alpha = 0.15 for every activation and data set."""
     plain = cell["activation"] == "erf" and cell["data"] == "gaussian"
-    one = cell["alpha"] == 0.12 and (cell["data"] == "gaussian" or cell["activation"] in ("erf", "relu"))
+    one = cell["alpha"] == 0.15 and (cell["data"] == "gaussian" or cell["activation"] in ("erf", "relu"))
     return plain or one
+
+
+@experiment(
+    quick=Design(
+        Path(d=(8, 16), **SIZES),
+        {"alpha": [0.1], "activation": ["erf"], "data": ["gaussian"]},
+        trials=(200, 2000),
+    ),
+    standard=Design(
+        Path(d=(8, 16, 32), **SIZES),
+        {"alpha": [0.05, 0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
+        trials=(500, 4000),
+    ),
+    dtype="float32",
+)
+def small(p, rng, device):
+    """Many runs at small sizes, for the inequalities that are printed with constant one."""
+    trace = train(p, rng, device, 0)
+    return {
+        "train": trace.train_gap.max(),
+        "displacement": trace.displacement.max(),
+        "beta": trace.beta_norm.max(),
+    }
 
 
 @experiment(
     name="hu2020.thm_3_2",
     quick=Design(
         Path(d=geometric(16, 128, 4), **SIZES),
-        {"alpha": [0.04, 0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
+        {"alpha": [0.05, 0.24], "activation": ["erf", "relu"], "data": ["gaussian"]},
         trials=(12, 40),
     ),
     standard=Design(
@@ -87,7 +115,7 @@ def training(p, rng, device):
 
 
 CHOICES = (
-    r"Path: $n = 2 d^{1+\alpha}$, $m = d^{1+\alpha}$, $\eta_1 = d/10$, $c = 1$; the paper asks for"
+    r"Path: $n = 2 d^{1+\alpha}$, $m = d^{1+\alpha}$, $\eta_1 = d/20$, $c = 1/2$; the paper asks for"
     r" $n, m \gtrsim d^{1+\alpha}$, $\eta_1 \ll d$ and leaves the constants open."
 )
 ASSUMPTIONS = [X_ASSUMPTION, PHI_ASSUMPTION, W_ASSUMPTION, r"Labels: $|y_i| \le 1$.", CHOICES]
@@ -103,7 +131,17 @@ on_training_data = claim(
         statistic="train",
         quantity=TRAIN,
         rounding=1e-4,
+        soft=HIDDEN,
         twins={"loss": LOSS},
+    ),
+    bound(
+        name="constant one",
+        experiment=small,
+        statistic="train",
+        quantity=TRAIN,
+        bound=d ** (-alpha / 4),
+        delta=0.01,
+        twins={"constant": Twin("1/100 of the printed bound", bound=d ** (-alpha / 4) / 100)},
     ),
     rate(
         name="explicit rate",
@@ -112,6 +150,7 @@ on_training_data = claim(
         quantity=TRAIN,
         bound=d ** (-alpha / 4),
         rounding=1e-4,
+        soft=HIDDEN,
         twins={"exponent": Twin("better by d^(3/2)", bound=d ** (-1.5 - alpha / 4))},
     ),
     title="Network and linear model agree on the training data throughout the early phase",
@@ -127,6 +166,7 @@ on_distribution = claim(
         statistic="test",
         quantity=TEST,
         rounding=1e-4,
+        soft=HIDDEN,
         twins={"loss": LOSS},
     ),
     rate(
@@ -136,6 +176,7 @@ on_distribution = claim(
         quantity=TEST,
         bound=d ** (-alpha / 4) + sympy.sqrt(sympy.log(10 * sympy.log(d)) / n),
         rounding=1e-4,
+        soft=HIDDEN,
         twins={
             "exponent": Twin(
                 "only the second term, better by d", bound=sympy.sqrt(sympy.log(10 * sympy.log(d)) / n) / d

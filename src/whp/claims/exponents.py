@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,8 +19,9 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import Check, lead_sizes, points_figure, require_in, shape_warnings
+from whp.claims.check import Check, bound_values, lead_sizes, points_figure, require_in, shape_warnings
 from whp.claims.experiment import CellSample
+from whp.claims.path import evaluate
 from whp.claims.verdict import CellVerdict, Outcome
 from whp.errors import ClaimError, require
 from whp.interval import Interval
@@ -58,6 +60,10 @@ class ExponentCheck(Check):
         statistic's last digits from being read as a discrepancy.
     floor : float
         Absolute rounding error of the statistic: a value up to it is zero.
+    soft : expression
+        A power of a logarithm that the statement hides (in a soft O, or in an
+        exponent ``Omega(alpha)``), by default none. It never helps to PASS; to
+        FAIL, Y must outgrow the rate times this factor too.
     """
 
     needs_path: ClassVar[bool] = True
@@ -65,6 +71,7 @@ class ExponentCheck(Check):
     tolerance: float = 0.1
     rounding: float = 1e-12
     floor: float = 0.0
+    soft: Any = 1
 
     def __post_init__(self) -> None:
         require_in(self.tolerance, 0.0, 1.0, f"{self.where}: tolerance")
@@ -73,6 +80,11 @@ class ExponentCheck(Check):
             good = isinstance(value, (int, float)) and 0 <= value < 1
             require(good, f"{self.where}: {name}", "in [0, 1)", value, ClaimError)
         super().__post_init__()
+
+    def check_point(self, values: Mapping[str, Any]) -> None:
+        """Require that the hidden factor is positive and made of known symbols."""
+        soft = evaluate(self.soft, values, "soft")
+        require(soft > 0, "soft", "positive along the path", soft, ClaimError)
 
     @abstractmethod
     def scale(self, sample: CellSample) -> np.ndarray:
@@ -123,10 +135,20 @@ class ExponentCheck(Check):
         whole = Exponent.of(logs @ weights, share, rounding)
         tail = Exponent.of(logs @ tail_weights, share, rounding)
         outcome, threshold = self.judge(whole, tail)
+        if self.soft != 1:
+            threshold += f"; to FAIL, growth beyond the hidden factor {self.soft} as well"
         report = stats.slope_report(sizes, logs, share.false_pass, resolution=self.rounding)
         largest = stats.upper_tail_slope(sizes, logs, share.false_pass)
         trials = len(values)
         veto = self._veto(outcome, whole, tail, largest)
+        if outcome is Outcome.FAIL and not veto:
+            softened = logs - np.log(bound_values(self.soft, sample, f"{self.where}: soft"))
+            slopes = (Exponent.of(softened @ w, share, rounding) for w in (weights, tail_weights))
+            if self.judge(*slopes)[0] is not Outcome.FAIL:
+                veto = (
+                    f"Y grows, but not surely faster than the factor {self.soft} that the statement hides:"
+                    " at these sizes the logarithm decides, and only much larger ones would tell."
+                )
         if not veto and min(np.ptp(logs @ weights), np.ptp(logs @ tail_weights)) <= rounding:
             veto = too_few_equal(outcome, trials, share)
         if veto:

@@ -45,6 +45,7 @@ class Rate(ExponentCheck):
 
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Require that the rate is positive and made of known symbols."""
+        super().check_point(values)
         rate = evaluate(self.bound, values, "bound")
         require(rate > 0, "bound", "positive along the path", rate, ClaimError)
 
