@@ -75,6 +75,19 @@ def test_basis_stays_orthonormal_through_breakdowns(spread: float) -> None:
         assert (edges.lower, edges.upper) == (edges.ritz_min, edges.ritz_max)
 
 
+def test_basis_stays_orthonormal_where_only_rounding_is_left() -> None:
+    # Rank three and norm 30: from the fifth step on, what is normalised is the rounding error of the product.
+    n = 60
+    rng = generator(8, "low rank")
+    Q = torch.from_numpy(np.linalg.qr(rng.standard_normal((n, 3)))[0])
+    A = (Q * torch.tensor([30.0, -29.0, 17.0], dtype=torch.float64)) @ Q.T
+    runs = LanczosRuns(lambda V: A @ V, n, rng, CPU, starts=3)
+    for _ in range(n):
+        runs.step()
+    gram = runs._basis[:, :n] @ runs._basis[:, :n].transpose(1, 2)
+    assert float((gram - torch.eye(n, dtype=torch.float64)).abs().max()) < 1e-13
+
+
 def test_recurrence_holds() -> None:
     n, k = 80, 8
     A = torch.from_numpy(generator(3, "A").standard_normal((n, n))) / n**0.5

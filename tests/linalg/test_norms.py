@@ -331,6 +331,12 @@ class TestExtremeEigenvalues:
             assert end.low - 1e-12 * norm <= value <= end.high + 1e-12 * norm
             assert end.width <= 1.01e-2 * norm
 
+    def test_the_probability_is_shared_by_the_ends(self) -> None:
+        A = torch.from_numpy(rotated(SPECTRA["rank one"](600), generator(28, "ends")))
+        both = extreme_eigenvalues(A, generator(29, "s"), failure_probability=0.5, max_steps=1)
+        one = spectral_norm(A, generator(29, "s"), failure_probability=0.25, max_steps=1)
+        assert both.largest.high == pytest.approx(one.high, rel=1e-12)
+
     def test_operator_and_errors(self) -> None:
         rng = generator(24, "ends")
         ends = extreme_eigenvalues(DenseSymmetric(torch.diag(torch.arange(40.0, dtype=torch.float64))), rng)
