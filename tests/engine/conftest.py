@@ -16,7 +16,7 @@ from whp.engine.runner import RunResult, run
 HEADER = """
 import os, time
 import numpy as np
-from whp.claims import Design, Path, Twin, claim, experiment, order, rate, symbols
+from whp.claims import Design, Path, Twin, claim, experiment, mean, rate, symbols
 
 d = symbols("d")
 PATH = Path(d=(4, 8, 16))
@@ -36,7 +36,7 @@ CLAIM = claim(
 )
 """
 
-# One point, never decided: the mean difference is zero. For what trials do, not what is concluded.
+# One point, never decided for a mean of zero. For what trials do, not for what is concluded.
 FLAT = """
 @experiment(standard=Design(Path(d=({size},)), trials=({low}, {high})), {limits})
 def {name}(p, rng, device):
@@ -44,8 +44,8 @@ def {name}(p, rng, device):
 
 CLAIM = claim(
     "toy.{name}",
-    order(experiment={name}, quantity="Y", twins={{"other": Twin("another statistic", statistic="other")}}),
-    title="Y is positive", locus="nowhere",
+    mean(experiment={name}, quantity="Y", target=0, tolerance=1e-3, twins={{"ten": Twin("too large", target=10)}}),
+    title="Y is zero in the mean", locus="nowhere",
 )
 """
 

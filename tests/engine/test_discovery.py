@@ -78,7 +78,9 @@ def test_an_id_must_match_its_file_and_be_declared_once(toy):
     text = toy.growth("growth").read_text()
     toy.write("other", text)  # declares toy.growth in other.py
     start = text.index("CLAIM =")
-    toy.write("growth", text + text[start:].replace("CLAIM =", "AGAIN =").replace("toy.growth", "toy.growth_more"))
+    toy.write(
+        "growth", text + text[start:].replace("CLAIM =", "AGAIN =").replace("toy.growth", "toy.growth_more")
+    )
     toy.write("growth_more", text.replace("toy.growth", "toy.growth_more"))
     found = discover([toy.folder])
     assert [claim.id for claim in found.claims] == ["toy.growth", "toy.growth_more"]
@@ -142,7 +144,13 @@ def test_selections(toy):
 
 @pytest.mark.parametrize(
     ("word", "close"),
-    [("toy.alhpa", "toy.alpha"), ("alpha", "toy.alpha"), ("toi", "toy"), ("zzz", "whp list"), ("a/b.py", "path must be")],
+    [
+        ("toy.alhpa", "toy.alpha"),
+        ("alpha", "toy.alpha"),
+        ("toi", "toy"),
+        ("zzz", "whp list"),
+        ("a/b.py", "path must be"),
+    ],
 )
 def test_an_unknown_selection_names_close_matches(toy, word, close):
     toy.growth("alpha")

@@ -71,7 +71,11 @@ def edit(file: Path, old: str, new: str) -> None:
         ("toy/value.py", "half(double(", "double(half("),
         ("toy/value.py", "SCALE = 3.0", "SCALE = 4.0"),
         ("toy/value.py", "SCALE * x", "SCALE + x"),
-        ("toy/value.py", "from ._help import double", "import os\nos.environ['X'] = '1'\nfrom ._help import double"),
+        (
+            "toy/value.py",
+            "from ._help import double",
+            "import os\nos.environ['X'] = '1'\nfrom ._help import double",
+        ),
         ("toy/_help.py", "2 * x", "3 * x"),
         ("whp/kernels/probe.py", "x / 2", "x / 3"),
         ("whp/linalg/base.py", "return 1", "return 2"),

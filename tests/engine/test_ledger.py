@@ -31,7 +31,9 @@ def path(tmp_path) -> Path:
 
 
 def test_a_trial_comes_back_exactly(path):
-    hard = TrialResult(Status.OK, {"a": 0.1 + 0.2, "b": 5e-324, "c": -1.7976931348623157e308}, 1 / 3, "", {"n": "é"})
+    hard = TrialResult(
+        Status.OK, {"a": 0.1 + 0.2, "b": 5e-324, "c": -1.7976931348623157e308}, 1 / 3, "", {"n": "é"}
+    )
     failed = TrialResult(Status.TIMEOUT, {}, 2.0, "stopped at its time limit of 2 s")
     with Ledger(path) as ledger:
         ledger.put_many([(STREAM, POINT, 0, hard), (STREAM, POINT, 7, failed)])
