@@ -36,6 +36,8 @@ def test_only_data_is_drawn_where_nothing_was_fitted(records):
     cell["figure"] = {key: cell["figure"][key] for key in kept}
     assert mode(cell) == "data"
     assert {"d", "Y", "1024"} <= texts(panel_svg(cell))
+    cell["figure"]["maximum"] = [0.0] * 5
+    assert mode(cell) == ""
 
 
 def test_axes_are_labelled_with_sizes_and_letters(records):

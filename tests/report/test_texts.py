@@ -26,8 +26,16 @@ def test_summary_has_a_row_for_each_claim(records, run_info):
 
 def test_summary_says_how_it_was_made(records, run_info):
     text = render_markdown(records, run_info, BROKEN)
-    assert text.startswith("# whp run hu2020 --profile standard --seed 7\n")
-    for fact in ("seed 7", "1,200 measured", "python 3.11.9", "2025-11-22", "`v/x.py:12`", "## Errata"):
+    assert text.startswith("# Verdicts on hu2020\n")
+    for fact in (
+        "`whp run hu2020 --profile standard --seed 7`",
+        "seed 7",
+        "1,200 measured",
+        "python 3.11.9",
+        "2025-11-22",
+        "`v/x.py:12`",
+        "## Errata",
+    ):
         assert fact in text
     assert "<script" not in text
     assert "<b>" not in text

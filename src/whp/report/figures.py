@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -10,13 +12,13 @@ from whp.claims.verdict import RANK, Outcome
 from whp.report import draw
 from whp.report.run import Record
 from whp.report.svg import CLAIM, COLOURS, FIT, INK, style, to_svg
-from whp.report.words import binding, cell_label, estimate_name, show, show_interval
+from whp.report.words import binding, cell_label, estimate_name, show, show_interval, value
 
 # Inches: a panel's width, its height by what it shows, and its margins.
 WIDTH = 3.3
 HEIGHT = {"path": 3.3, "slope": 3.3, "bound": 3.3, "levels": 2.7, "means": 2.3, "data": 2.3}
-LEFT, RIGHT, TOP, FOOT = 0.58, 0.08, 0.08, 0.4
-TITLE, KEY = 0.32, 0.34
+LEFT, RIGHT, TOP, FOOT = 0.64, 0.08, 0.08, 0.4
+TITLE, KEY = 0.56, 0.34
 
 
 def mode(cell: Record) -> str:
@@ -29,7 +31,8 @@ def mode(cell: Record) -> str:
         return "levels" if several or not figure.get("bound") else "bound"
     if figure.get("means"):
         return "slope" if "slope" in figure else "means"
-    return "data" if figure.get("median") and len(figure["median"]) > 1 else ""
+    several = len(figure.get("median", [])) > 1
+    return "data" if several and any(value(x) for x in figure["maximum"]) else ""  # not where all is zero
 
 
 def choose_cells(record: Record, limit: int = 6) -> list[Record]:
@@ -71,14 +74,21 @@ def claim_svg(record: Record, limit: int = 3) -> str:
     if not cells:
         return ""
     height = max(HEIGHT[mode(cell)] for cell in cells)
+    several = len({cell["test"] for cell in record["cells"]}) > 1
     with style():
         figure = Figure(figsize=(WIDTH * len(cells), height + TITLE + KEY))
         for i, cell in enumerate(cells):
             base = KEY + height - HEIGHT[mode(cell)]
             _panel(figure, cell, i * WIDTH, base)
-            at = ((i * WIDTH + LEFT) / (WIDTH * len(cells)), (KEY + height + 0.06) / (height + TITLE + KEY))
-            name = f"{cell['verdict']}  {cell_label(cell)}"
-            figure.text(*at, name, fontsize=8.5, fontweight="bold", color=COLOURS[cell["verdict"]])
+            place = (
+                (i * WIDTH + LEFT) / (WIDTH * len(cells)),
+                (KEY + height + 0.05) / (height + TITLE + KEY),
+            )
+            label = textwrap.fill(f"{cell['test']}: {cell_label(cell)}" if several else cell_label(cell), 46)
+            drop = 1.25 * (label.count("\n") + 1) * 7.5 / 72 / (height + TITLE + KEY)  # a line's height each
+            figure.text(*place, label, fontsize=7.5, verticalalignment="bottom")
+            verdict = cell["verdict"]
+            figure.text(place[0], place[1] + drop, verdict, fontweight="bold", color=COLOURS[verdict])
         handles = [handle for handle, modes in _key() if modes & {mode(cell) for cell in cells}]
         figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=8)
         description = f"{record['id']}: {'; '.join(_description(cell) for cell in cells)}"
@@ -94,7 +104,6 @@ def _panel(figure: Figure, cell: Record, left: float, base: float) -> None:
         lower = _axes(figure, left, low, low + 0.95)
         upper = _axes(figure, left, low + 1.1, high)
         two[what](upper, lower, cell["figure"])
-        figure.align_ylabels([upper, lower])
     else:
         axes = _axes(figure, left, low, high)
         drawing = {"levels": draw.against_levels, "means": draw.against_target, "data": draw.only_data}[what]
@@ -105,7 +114,9 @@ def _axes(figure: Figure, left: float, low: float, high: float) -> Axes:
     """Axes of the common width between two heights, in inches."""
     width, height = figure.get_size_inches()
     box = ((left + LEFT) / width, low / height, (WIDTH - LEFT - RIGHT) / width, (high - low) / height)
-    return figure.add_axes(box)
+    axes = figure.add_axes(box)
+    axes.yaxis.set_label_coords(-(LEFT - 0.22) / (WIDTH - LEFT - RIGHT), 0.5)
+    return axes
 
 
 def _description(cell: Record) -> str:

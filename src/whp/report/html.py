@@ -74,7 +74,7 @@ def render_html(
     twins = [outcome for record in records for outcome in record["twins"].values()]
     return environment.get_template("report.html.j2").render(
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        title="Verdicts on " + (", ".join(dict.fromkeys(r["paper"] for r in records)) or "nothing"),
+        title=words.heading(records),
         run=run,
         papers=_papers(records, papers or {}),
         broken=broken,
@@ -131,7 +131,7 @@ def _claim(record: Record, index: int, run: RunInfo, panels: int) -> dict[str, A
         "statement": _statement(record),
         "regime": Regime(record["regime"]),
         "binding": cell,
-        "advice": _advice(record, cell),
+        "advice": words.advice(record, cell),
         "binding_label": words.cell_label(cell) if cell else "",
         "estimate_name": words.estimate_name(cell),
         "estimate": words.estimate_text(record, cell),
@@ -162,12 +162,6 @@ def _claim(record: Record, index: int, run: RunInfo, panels: int) -> dict[str, A
         ],
         "omitted": len([c for c in record["cells"] if mode(c)]) - len(drawn),
     }
-
-
-def _advice(record: Record, cell: Record | None) -> str:
-    """The advice, without the name of the cell where the page has just said it."""
-    label = ", ".join(f"{key}={val}" for key, val in cell["cell"].items()) if cell else ""
-    return str(record["advice"]).replace(f"[{label}] ", "", 1)
 
 
 def _finite_size(cell: Record) -> list[tuple[str, str]]:

@@ -32,10 +32,11 @@ def render_markdown(records: Sequence[Record], run: RunInfo, broken: Sequence[Br
     """Return ``summary.md``; the arguments are those of :func:`whp.report.html.render_html`."""
     counts = words.counts(records)
     lines = [
-        f"# {plain(run.command)}",
+        f"# {words.heading(records)}",
         "",
         ", ".join(f"{count} {name}" for name, count in counts.items()) + f" of {len(records)} claims.",
         "",
+        f"- Command: {_code(run.command)}",
         f"- Profile {plain(run.profile)}, seed {run.seed}"
         + (f", started {plain(run.started)}" if run.started else "")
         + f", {words.show_seconds(run.seconds)}",
@@ -50,7 +51,7 @@ def render_markdown(records: Sequence[Record], run: RunInfo, broken: Sequence[Br
         lines += ["", "**Interrupted**: the verdicts rest on the trials made until then."]
     if broken:
         lines += ["", "Not read:", ""]
-        lines += [f"- `{file.where.replace('`', '')}`: {plain(file.message)}" for file in broken]
+        lines += [f"- {_code(file.where)}: {plain(file.message)}" for file in broken]
     pairs = words.errata(records)
     if pairs:
         lines += ["", "## Errata", "", "| As printed | | Corrected | |", "|---|---|---|---|"]
@@ -145,4 +146,4 @@ def plain(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{text}`"
+    return f"`{' '.join(text.replace('`', '').split())}`"

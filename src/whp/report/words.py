@@ -73,6 +73,11 @@ def natural(text: str) -> list[Any]:
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", text)]
 
 
+def heading(records: Sequence[Record]) -> str:
+    """The title of a report."""
+    return "Verdicts on " + (", ".join(dict.fromkeys(str(r["paper"]) for r in records)) or "nothing")
+
+
 def counts(records: Sequence[Record]) -> dict[str, int]:
     """How many claims have each verdict."""
     return {outcome.value: sum(r["verdict"] == outcome.value for r in records) for outcome in Outcome}
@@ -133,6 +138,12 @@ def twins_summary(twins: Mapping[str, str]) -> str:
     return text + (f" ({passed} PASSED)" if passed else "")
 
 
+def advice(record: Record, cell: Record | None) -> str:
+    """The advice, without the name of the cell: what comes before it has just said that."""
+    label = ", ".join(f"{key}={val}" for key, val in cell["cell"].items()) if cell else ""
+    return str(record["advice"]).replace(f"[{label}] ", "", 1)
+
+
 def verdict_sentence(record: Record) -> str:
     """The verdict in one plain sentence, for logs and test reports."""
     cell = binding(record)
@@ -141,7 +152,7 @@ def verdict_sentence(record: Record) -> str:
     said = f"{estimate_name(cell)} {estimate_text(record, cell)}"
     wanted = f"; to pass: {cell['threshold']}" if cell["threshold"] else ""
     where = f" ({cell['test']}, {cell_label(cell)})" if cell["cell"] else f" ({cell['test']})"
-    return f"{record['verdict']}: {said}{wanted}{where}. {record['advice']}".strip()
+    return f"{record['verdict']}: {said}{wanted}{where}. {advice(record, cell)}".strip()
 
 
 def warnings_of(record: Record) -> list[tuple[str, list[str]]]:
