@@ -53,7 +53,7 @@ def draw(p, rng, device):
 
 @experiment(
     quick=Design(
-        Path(d=geometric(32, 256, 4), **SQUARE),
+        Path(d=geometric(16, 128, 4), **SQUARE),
         {"alpha": [0.2], "activation": ACTIVATIONS, "data": ["gaussian"]},
         trials=(12, 27),
     ),
@@ -87,7 +87,7 @@ def variance(X, phi, expected, rng):
 
 @experiment(
     quick=Design(
-        Path(d=(12, 24), **SQUARE),
+        Path(d=(8, 16), **SQUARE),
         {"alpha": [0.1], "activation": ["erf", "relu"], "data": ["gaussian"]},
         trials=(200, 2000),
     ),

@@ -39,7 +39,7 @@ PATH = {"n": 2 * d ** (1 + alpha)}
 
 @experiment(
     quick=Design(
-        Path(d=geometric(32, 256, 4), **PATH),
+        Path(d=geometric(16, 128, 4), **PATH),
         {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
         trials=(12, 27),
     ),
@@ -76,7 +76,7 @@ def expansion(p, rng, device):
 
 @experiment(
     quick=Design(
-        Path(d=geometric(32, 1024, 6), **PATH),
+        Path(d=geometric(16, 256, 5), **PATH),
         {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
         trials=(24, 122),
     ),

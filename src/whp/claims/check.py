@@ -224,8 +224,16 @@ def bound_values(expression: Any, sample: CellSample, what: str) -> np.ndarray:
 
 
 def latex(expression: Any) -> str:
-    """LaTeX of a bound."""
-    return str(sympy.latex(sympy.sympify(expression)))
+    """LaTeX of a bound as one would print it: short decimals as fractions, negative powers below the line."""
+    expr = sympy.sympify(expression)
+    for decimal in expr.atoms(sympy.Float):
+        short = sympy.Rational(str(decimal)).limit_denominator(1000)
+        if abs(short - decimal) < 1e-12:
+            expr = expr.xreplace({decimal: short})
+    above, below = sympy.fraction(expr)
+    if below == 1:
+        return str(sympy.latex(expr))
+    return f"\\frac{{{sympy.latex(above)}}}{{{sympy.latex(below)}}}"
 
 
 def points_figure(sample: CellSample, values: np.ndarray) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Referee:
                 same = found.setdefault(experiment.name, experiment) is experiment
                 where = f"{claim.id}: experiment name"
                 require(same, where, "used for one experiment", experiment.name, ClaimError)
-            shares = self._shares(claim)
+            shares = self.shares(claim)
             self._main[claim.id] = [_Docket(c, shares[c.experiment.name], {}) for c in claim.checks]
             self._twins[claim.id] = {
                 name: _Docket(check, shares[check.experiment.name], {})
@@ -67,7 +67,7 @@ class Referee:
             }
         self.experiments = list(found.values())
 
-    def _shares(self, claim: Claim) -> dict[str, Share]:
+    def shares(self, claim: Claim) -> dict[str, Share]:
         """The share of each decision of a claim, by experiment."""
         decisions = 0
         for check in claim.checks:
