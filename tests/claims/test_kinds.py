@@ -43,7 +43,7 @@ def by_exponent(twin_bound):
 
 class TestRate:
     def test_true_rate_passes_and_its_twin_fails(self, simulate):
-        made, root = simulate.power_law(0.5, trials=(16, 200)), simulate.d**0.5
+        made, root = simulate.power_law(0.5, trials=(100, 200)), simulate.d**0.5
         check = rate(experiment=made, quantity="Y", bound=root, twins=by_exponent(simulate.d**0.25))
         verdict = one(simulate, check)
         assert verdict.outcome is PASS
@@ -52,14 +52,14 @@ class TestRate:
         assert verdict.cells[0].slack == pytest.approx(1.0, abs=0.3)  # the implied constant
 
     def test_false_rate_fails(self, simulate):
-        made, root = simulate.power_law(0.75, trials=(16, 200)), simulate.d**0.5
+        made, root = simulate.power_law(0.75, trials=(100, 200)), simulate.d**0.5
         check = rate(experiment=made, quantity="Y", bound=root, twins=by_exponent(simulate.d**0.25))
         verdict = one(simulate, check)
         assert verdict.outcome is FAIL
         assert "second route" in verdict.advice
 
     def test_small_but_sure_growth_passes_and_is_said(self, simulate):
-        made = simulate.power_law(0.05, noise=0.005, trials=(16, 200))
+        made = simulate.power_law(0.05, noise=0.005, trials=(100, 200))
         check = rate(experiment=made, quantity="Y", bound=1, twins=by_exponent(simulate.d**-0.25))
         verdict = one(simulate, check)
         assert verdict.outcome is PASS
@@ -79,7 +79,7 @@ class TestRate:
         made = simulate.drawn(
             lambda rng, p: math.log(p.d) ** 2 * math.exp(0.05 * rng.standard_normal()),
             sizes=(64, 128, 256, 512, 1024),
-            trials=(16, 200),
+            trials=(100, 200),
         )
         check = rate(
             experiment=made,
@@ -91,7 +91,7 @@ class TestRate:
         assert (verdict.outcome, verdict.twins["log"]) == (PASS, FAIL)
 
     def test_lower_direction(self, simulate):
-        made = simulate.power_law(0.5, trials=(16, 200))
+        made = simulate.power_law(0.5, trials=(100, 200))
         settings = {"experiment": made, "quantity": "Y", "direction": "lower"}
         twins = {"exponent": Twin("larger by 1/4", bound=simulate.d**0.75)}
         assert one(simulate, rate(bound=simulate.d**0.5, twins=twins, **settings)).twins == {"exponent": FAIL}
@@ -100,7 +100,7 @@ class TestRate:
 
     @pytest.mark.parametrize(("slope", "outcome"), [(0.0, PASS), (0.25, FAIL), (-0.25, FAIL)])
     def test_both_directions(self, simulate, slope, outcome):
-        made = simulate.power_law(slope, trials=(16, 300))
+        made = simulate.power_law(slope, trials=(100, 300))
         twins = {"larger": Twin("larger by 1/2", bound=simulate.d**0.5)}
         verdict = one(simulate, rate(experiment=made, quantity="Y", bound=1, direction="both", twins=twins))
         assert verdict.outcome is outcome
@@ -111,7 +111,7 @@ class TestRate:
             lambda rng, p: p.d**p.alpha * math.exp(0.02 * rng.standard_normal()),
             sizes=(64, 256, 1024),
             over={"alpha": [0.0, 0.5]},
-            trials=(30, 60),
+            trials=(60, 60),
         )
         check = rate(experiment=made, quantity="Y", bound=1, twins=by_exponent(simulate.d**-0.25))
         verdict = one(simulate, check)
@@ -129,7 +129,7 @@ class TestForall:
                 w /= max(1.0, np.linalg.norm(w))
             return w @ x
 
-        made = simulate.drawn(supremum, sizes=(64, 128, 256, 512), trials=(16, 200))
+        made = simulate.drawn(supremum, sizes=(64, 128, 256, 512), trials=(100, 200))
         check = forall(
             experiment=made,
             quantity=r"\sup_w \langle w, x\rangle",
@@ -144,8 +144,8 @@ class TestForall:
 class TestDecay:
     @pytest.mark.parametrize(("slope", "outcome"), [(-0.2, PASS), (0.2, FAIL)])
     def test_sign_of_the_exponent(self, simulate, slope, outcome):
-        made = simulate.power_law(slope, trials=(16, 300))
-        grows = simulate.power_law(0.3, name="test.grows", trials=(16, 300))
+        made = simulate.power_law(slope, trials=(100, 300))
+        grows = simulate.power_law(0.3, name="test.grows", trials=(100, 300))
         twins = {"grows": Twin("a quantity that grows", experiment=grows)}
         verdict = one(simulate, decay(experiment=made, quantity="Y", twins=twins))
         assert (verdict.outcome, verdict.twins["grows"]) == (outcome, FAIL)
@@ -164,7 +164,7 @@ class TestDecay:
             },
             sizes=(64, 256, 1024),
             over={"alpha": [0.3, 0.0]},
-            trials=(30, 60),
+            trials=(60, 60),
         )
         twins = {"grows": Twin("the reciprocal", statistic="grows")}
         verdict = one(simulate, decay(experiment=made, statistic="decays", quantity="Y", twins=twins))
@@ -181,7 +181,7 @@ class TestLimit:
         return draw
 
     def check(self, simulate, offset, order=0.5):
-        settings = {"sizes": (16, 64, 256, 1024), "trials": (30, 200)}
+        settings = {"sizes": (16, 64, 256, 1024), "trials": (100, 200)}
         made = simulate.drawn(self.distance(offset, order), **settings)
         wrong = simulate.drawn(self.distance(0.5), name="test.wrong", **settings)
         twins = {"other limit": Twin("the distance to another point", experiment=wrong)}
@@ -198,8 +198,8 @@ class TestLimit:
         assert one(simulate, self.check(simulate, 1.0)).outcome is FAIL
 
     def test_distance_that_stays_fails(self, simulate):
-        made = simulate.power_law(0.0, noise=0.02, trials=(30, 200))
-        wrong = simulate.power_law(0.5, name="test.wrong", trials=(30, 200))
+        made = simulate.power_law(0.0, noise=0.02, trials=(100, 200))
+        wrong = simulate.power_law(0.5, name="test.wrong", trials=(100, 200))
         twins = {"grows": Twin("grows", experiment=wrong)}
         verdict = one(simulate, limit(experiment=made, quantity="Y", twins=twins))
         assert (verdict.outcome, verdict.twins["grows"]) == (FAIL, FAIL)
@@ -333,7 +333,7 @@ class TestReproduction:
         assert verdict.cells[0].interval.contains(-1.0)
 
     def test_number_at_a_point(self, simulate):
-        made = simulate.drawn(lambda rng, p: 3.0 + 0.1 * rng.standard_normal(), trials=(30, 200))
+        made = simulate.drawn(lambda rng, p: 3.0 + 0.1 * rng.standard_normal(), trials=(100, 200))
         twins = {"digit": Twin("a digit exchanged", printed=3.5)}
         check = reproduction(
             experiment=made, quantity="Y", printed=3.02, tolerance=0.1, at={"d": 10}, twins=twins

@@ -225,8 +225,8 @@ class ExponentCheck(Check):
         seen = f"{whole.estimate:.3f} over all of the path, {tail.estimate:.3f} over its tail"
         if outcome is Outcome.PASS and drifts and not self.accepted.contains(ahead):
             return f"The exponent drifts towards the threshold ({seen}): lengthen the path."
-        if outcome is Outcome.FAIL and drifts and ahead * tail.estimate <= 0:
-            return f"The exponent drifts towards zero ({seen}), so the growth may die out: lengthen the path."
+        if outcome is Outcome.FAIL and drifts and self.accepted.contains(ahead):
+            return f"The exponent drifts towards what is accepted ({seen}): lengthen the path."
         if outcome is Outcome.PASS and largest.interval.low > self.accepted.high:
             return (
                 "The typical value obeys, but the largest trial at each point does not: exponent"
@@ -272,12 +272,12 @@ class ExponentCheck(Check):
 
     def _trials_needed(self, exponent: Exponent, share: Share) -> int | None:
         """Trials after which this exponent would PASS, if it is accepted, or else FAIL."""
-        e, ends = exponent.estimate, (self.accepted.low, self.accepted.high)
-        accepted = self.accepted.contains(e)
-        margin = min(abs(e - end) for end in ends) if accepted else abs(e)
+        ends = (self.accepted.low, self.accepted.high)
+        margin = min(abs(exponent.estimate - end) for end in ends)
         if margin == 0:
             return None
-        return stats.trials_needed(exponent.sd, margin, share.false_pass if accepted else share.false_fail)
+        rate = share.false_pass if self.accepted.contains(exponent.estimate) else share.false_fail
+        return stats.trials_needed(exponent.sd, margin, rate)
 
 
 def too_few_equal(outcome: Outcome, trials: int, share: Share) -> str:
