@@ -31,7 +31,7 @@ def {name}(p, rng, device):
 
 CLAIM = claim(
     "toy.{name}",
-    rate(experiment={name}, quantity="Y", bound=d**0.5, twins={{"slower": Twin("exponent 1/4", bound=d**0.25)}}),
+    rate(experiment={name}, quantity="Y", bound=d**0.5, twins={{"slower": Twin("1/4", bound=d**0.25)}}),
     title="Y grows as the square root", locus="nowhere",
 )
 """
@@ -44,7 +44,7 @@ def {name}(p, rng, device):
 
 CLAIM = claim(
     "toy.{name}",
-    mean(experiment={name}, quantity="Y", target=0, tolerance=1e-3, twins={{"ten": Twin("too large", target=10)}}),
+    mean(experiment={name}, quantity="Y", target=0, tolerance=1e-3, twins={{"ten": Twin("10", target=10)}}),
     title="Y is zero in the mean", locus="nowhere",
 )
 """

@@ -131,8 +131,9 @@ def test_a_search_counts_the_module_that_searches(toy):
         "from whp.claims import Twin, always, claim, search\n"
         "def excess(x):\n    return -1.0\n"
         "SEARCH = search(excess, given={'x': st.integers()})\n"
-        "CLAIM = claim('toy.search', always(experiment=SEARCH, statement='x', twins={'w': Twin('t', statistic='examples')}),"
-        " title='t', locus='l')\n",
+        "TWINS = {'w': Twin('t', statistic='examples')}\n"
+        "CHECK = always(experiment=SEARCH, statement='x', twins=TWINS)\n"
+        "CLAIM = claim('toy.search', CHECK, title='t', locus='l')\n",
     )
     (claim,) = toy.claims()
     file = toy.folder / "search.py"

@@ -266,3 +266,13 @@ def test_an_older_schema_is_migrated_and_a_failed_step_changes_nothing(path, mon
     monkeypatch.undo()
     with pytest.raises(LedgerError, match="too old"):
         Ledger(path)
+
+
+def test_timings_leave_out_the_slowest_of_several(path):
+    with Ledger(path) as ledger:
+        for trial, seconds in enumerate([5.0, 1.0, 2.0]):
+            ledger.put_many([(STREAM, POINT, trial, TrialResult(Status.OK, {"value": 1.0}, seconds))])
+        ledger.put_many([(STREAM, "{}", 0, TrialResult(Status.OK, {"value": 1.0}, 4.0))])
+        ledger.flush()
+        assert ledger.timings(STREAM.fingerprint, "cpu") == {POINT: 1.5, "{}": 4.0}
+        assert ledger.timings("0", "cpu") == {}

@@ -23,8 +23,8 @@ def kept(toy) -> dict[tuple, tuple]:
     """Everything in the ledger but seconds, by key."""
     with sqlite3.connect(toy.ledger) as connection:
         rows = connection.execute(
-            "SELECT fingerprint, experiment, seed, dtype, device, point, trial, status, statistics, notes, message"
-            " FROM streams JOIN trials ON stream = id"
+            "SELECT fingerprint, experiment, seed, dtype, device, point, trial,"
+            " status, statistics, notes, message FROM streams JOIN trials ON stream = id"
         ).fetchall()
     connection.close()
     assert len({row[:7] for row in rows}) == len(rows)

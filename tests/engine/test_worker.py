@@ -69,12 +69,15 @@ def test_a_trial_that_takes_too_long_is_stopped(toy, body):
 
 
 def test_an_alarm_that_was_swallowed_comes_again():
-    start = time.monotonic()
-    with pytest.raises(TimeLimitBreach), time_limit(0.1):
+    def stubborn() -> None:
         try:
             time.sleep(30)
         except BaseException:
             time.sleep(30)
+
+    start = time.monotonic()
+    with pytest.raises(TimeLimitBreach), time_limit(0.1):
+        stubborn()
     assert time.monotonic() - start < 5
 
 
@@ -135,8 +138,8 @@ def test_a_task_refuses_a_file_that_was_edited_or_lost_its_experiment(toy):
     file = toy.flat("edited", "return 1.0")
     sent = task(file)
     file.write_text(file.read_text().replace("return 1.0", "return 2.0"))
-    with pytest.raises(ClaimError, match="edited.py must stay as it is during a run"):
+    with pytest.raises(ClaimError, match=r"edited\.py must stay as it is during a run"):
         measure(sent)
     file.write_text("1 / 0")
-    with pytest.raises(ClaimError, match="edited.py must load in a worker, got ZeroDivisionError"):
+    with pytest.raises(ClaimError, match=r"edited\.py must load in a worker, got ZeroDivisionError"):
         measure(sent)

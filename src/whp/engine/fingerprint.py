@@ -99,8 +99,9 @@ def _reached(body: list[ast.stmt], root: str | None) -> list[ast.stmt]:
     """The top-level statements that ``root`` uses, transitively, in order.
 
     Statements that bind no name (a call for its effect), that change an object
-    (``os.environ["X"] = "1"``) and star imports are always in. The decorators of the root are out: they declare designs, which
-    are in the key of a trial or do not matter to it.
+    (``os.environ["X"] = "1"``) and star imports are always in. The decorators
+    of the root are out: they declare designs, which are in the key of a trial
+    or do not matter to it.
     """
     binders: dict[str, list[int]] = {}
     always: list[int] = []

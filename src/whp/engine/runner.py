@@ -213,16 +213,13 @@ class _Session:
         for experiment in self._referee.experiments:
             home = places[experiment.name]
             digest = fingerprint(experiment, home)
-            stream = Stream(
-                digest, experiment.name, self._seed, experiment.dtype, _device_class(self._device)
-            )
+            stream = Stream(digest, experiment.name, self._seed, experiment.dtype, device_class(self._device))
             known = self._ledger.load(stream)
-            most = experiment.design(self._profile).looks()[-1]
             for values in experiment.design(self._profile).cells():
                 cell = Cell(experiment, self._profile, values, home, stream)
                 lanes = {lane.point.key: lane for lane in cell.lanes}
                 for (point, trial), result in known.items():
-                    if point in lanes and trial < most:
+                    if point in lanes and trial < cell.most:
                         lanes[point].add(trial, result)
                         lanes[point].recalled.add(trial)
                         self._known += 1
@@ -256,17 +253,7 @@ class _Session:
     def _fill(self, workers: TrialExecutor) -> None:
         while len(self._flights) < workers.jobs and (chosen := self._schedule.next()) is not None:
             cell, lane = chosen
-            task = Task(
-                home=str(cell.home),
-                experiment=cell.experiment.name,
-                fingerprint=cell.stream.fingerprint,
-                values=dict(lane.point.values),
-                dtype=lane.point.dtype,
-                seed=self._seed,
-                device=self._device,
-                time_limit=cell.experiment.time_limit,
-                trials=lane.take(),
-            )
+            task = cell.task(lane, self._device, lane.take())
             self._flights[workers.submit(measure, task)] = _Flight(task, cell, lane)
 
     def _receive(self, future: Future[list[tuple[int, TrialResult]]]) -> Cell:
@@ -361,6 +348,6 @@ class _Session:
         self._tell(Progress(done, planned, spent, total, (total - spent) / jobs if timed else None))
 
 
-def _device_class(device: str) -> str:
+def device_class(device: str) -> str:
     """Devices of one class are taken to give the same numbers."""
     return device.partition(":")[0]

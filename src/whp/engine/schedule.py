@@ -11,7 +11,7 @@ from pathlib import Path
 from whp.claims.experiment import CellSample, Experiment, TrialResult
 from whp.claims.path import Point, Value
 from whp.engine.ledger import Stream
-from whp.engine.worker import SLICE
+from whp.engine.worker import SLICE, Task
 
 RETRIES = 2  # of a trial whose worker was lost
 
@@ -91,6 +91,25 @@ class Cell:
     def wanted(self) -> int:
         """Trials at the next look, or at the last one when closed."""
         return self.looked if self.closed else self._looks[0]
+
+    @property
+    def most(self) -> int:
+        """Trials at the last look."""
+        return self._looks[-1] if self._looks else self.looked
+
+    def task(self, lane: Lane, device: str, trials: tuple[int, ...]) -> Task:
+        """Some trials of a lane, as a worker wants them."""
+        return Task(
+            home=str(self.home),
+            experiment=self.experiment.name,
+            fingerprint=self.stream.fingerprint,
+            values=dict(lane.point.values),
+            dtype=lane.point.dtype,
+            seed=self.stream.seed,
+            device=device,
+            time_limit=self.experiment.time_limit,
+            trials=trials,
+        )
 
     def open(self) -> None:
         """Queue what the next look needs."""

@@ -1,0 +1,105 @@
+"""What a run would take is said before it is made, and turns out to be so."""
+
+from __future__ import annotations
+
+import pytest
+
+from whp.claims import Budget
+from whp.engine.executors import SerialExecutor
+from whp.engine.plan import Clock, plan
+
+BOUND = """
+from whp.claims import Design, Path, Twin, bound, claim, experiment, symbols
+
+@experiment(standard=Design(Path(d=(5,)), trials=(4, {most})))
+def {name}(p, rng, device):
+    return rng.random()
+
+CLAIM = claim("toy.{name}", bound(experiment={name}, quantity="Y", bound=2, delta={delta},
+              twins={{"half": Twin("half", bound=0.5)}}), title="t", locus="l")
+"""
+
+
+def planned(toy, **options):
+    settings = {"profile": "quick", "budget": Budget(2), "seed": 7, "ledger_path": toy.ledger}
+    return plan(toy.claims(), **(settings | options))
+
+
+def test_counts_and_times_come_from_the_ledger(toy):
+    toy.growth("growth", body="time.sleep(0.001)", trials=(4, 9))
+    before = planned(toy)
+    (row,) = before.rows
+    assert (row.id, row.cells, row.points) == ("toy.growth", 2, 6)
+    assert (row.trials_least, row.trials_most, row.trials_known) == (24, 54, 0)
+    assert (row.seconds_least, row.seconds_most, before.seconds_most) == (None, None, None)
+    assert not toy.ledger.exists()  # a plan leaves nothing behind
+
+    result = toy.run(executor=SerialExecutor())
+    (row,) = planned(toy).rows
+    assert row.trials_known == result.measured
+    assert row.seconds_least == 0.0
+    (other,) = planned(toy, seed=8).rows  # nothing known, but timed
+    assert other.trials_known == 0
+    assert 24 * 0.001 < other.seconds_least < other.seconds_most
+
+
+def test_a_probe_times_what_was_never_timed_and_keeps_it(toy):
+    toy.growth("growth", body="time.sleep(0.002)", trials=(4, 9))
+    (row,) = planned(toy, probe=True).rows
+    assert row.trials_known == 4  # two trials at the first point of a cell, one at the others
+    assert row.seconds_least > 20 * 0.002
+    result = toy.run(executor=SerialExecutor())
+    assert result.reused == 4
+
+
+def test_trials_that_claims_share_are_counted_once_in_the_total(toy):
+    toy.growth("first", body="time.sleep(0.001)", trials=(4, 9))
+    toy.write(
+        "second",
+        "from .first import first, d\nfrom whp.claims import Twin, claim, rate\n"
+        "CLAIM = claim('toy.second', rate(experiment=first, quantity='Y', bound=d**0.5,"
+        " twins={'w': Twin('slower', bound=d**0.2)}), title='t', locus='l')\n",
+    )
+    toy.run(executor=SerialExecutor())
+    whole = planned(toy, seed=8)
+    assert [row.seconds_most for row in whole.rows] == [whole.seconds_most] * 2
+
+
+@pytest.mark.parametrize(
+    ("most", "delta", "can_pass"), [(2000, 0.05, True), (20, 0.05, False), (2000, 1e-3, False)]
+)
+def test_a_bound_that_its_trials_cannot_certify_is_named(toy, most, delta, can_pass):
+    toy.write("value", BOUND.format(name="value", most=most, delta=delta))
+    (row,) = planned(toy).rows
+    assert row.can_pass is can_pass
+    assert f"certify {delta:g}" in row.detectable[0]
+
+
+def test_a_bound_that_can_pass_does_pass(toy):
+    toy.write("value", BOUND.format(name="value", most=2000, delta=0.05))
+    (row,) = planned(toy).rows
+    need = int(row.detectable[0].split()[0])
+    (verdict,) = toy.run(executor=SerialExecutor()).verdicts
+    (cell,) = verdict.cells
+    assert cell.outcome.value == "PASS"
+    assert need <= cell.trials <= 1.5 * need + 1
+
+
+def test_too_few_trials_for_any_interval_are_named(toy):
+    toy.flat("few", "return rng.random()", trials=(2, 2))
+    toy.flat("many", "return rng.random()", trials=(2, 60))
+    few, many = planned(toy).rows
+    assert not few.can_pass
+    assert "too few" in few.detectable[0]
+    assert many.can_pass
+    assert "standard deviations" in many.detectable[0]
+
+
+def test_the_clock_follows_a_power_law_and_never_runs_backwards():
+    sizes = {"a": 10.0, "b": 100.0, "c": 1000.0, "a2": 10.0}
+    clock = Clock(sizes, {"a": 0.01, "b": 1.0, "elsewhere": 5.0})
+    assert clock.seconds("a") == 0.01
+    assert clock.seconds("a2") == pytest.approx(0.01)  # the same size in another cell
+    assert clock.seconds("c") == pytest.approx(100.0)
+    assert Clock(sizes, {"a": 1.0, "b": 0.5}).seconds("c") == pytest.approx(0.5)
+    assert Clock(sizes, {}).seconds("a") is None
