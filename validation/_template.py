@@ -20,8 +20,8 @@ d, n = symbols("d n")
 # Where it is measured: sizes that grow together (five points or more, over a decade or more), and
 # (least, most) trials a point. `quick` takes seconds; `standard` takes the sizes you would publish.
 @experiment(
-    quick=Design(Path(d=geometric(16, 128, 5), n=d**1.5), trials=(8, 40)),
-    standard=Design(Path(d=geometric(16, 256, 6), n=d**1.5), trials=(8, 60)),
+    quick=Design(Path(d=geometric(32, 256, 5), n=d**1.5), trials=(12, 40)),
+    standard=Design(Path(d=geometric(32, 512, 5), n=d**1.5), trials=(12, 60)),
 )
 def deviation(p: Point, rng: np.random.Generator, device: object) -> float:
     """Draw once at one point and return the quantity, never a verdict on it."""

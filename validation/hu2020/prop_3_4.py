@@ -6,7 +6,7 @@ Claim     With high probability ||Theta_1(W(0)) - Theta^lin1|| <~ n / d^(1 + alp
           n, m >~ d^(1 + alpha), 0 < alpha < 1/4; and (remark below the proposition) the Frobenius
           norm of the difference is >~ n / d.
 Measured  the spectral norm of the difference, certified from above, and its Frobenius norm;
-          along n = m = 2 d^(1 + alpha), and along n = d^(5/2), m = d^2, which the hypotheses admit too.
+          along n = m = 2 d^(1 + alpha), and along n = d^3, m = d^2, which the hypotheses admit too.
           The second path is where the remark can break: off the diagonal the difference is of order
           1/d an entry only if nu != 0 or the norms of the data vary; with an odd phi on Rademacher
           data neither holds, and what is left is the diagonal, of Frobenius norm sqrt(n) (gamma - zeta^2),
@@ -89,14 +89,14 @@ square = experiment(
 tall = experiment(
     name="hu2020.prop_3_4.tall",
     quick=Design(
-        Path(d=geometric(8, 20, 4), n=d**2.5, m=d**2, even=["m"]),
+        Path(d=(6, 8, 10, 12), n=d**3, m=d**2, even=["m"]),
         {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian", "rademacher"]},
         trials=(16, 54),
     ),
     standard=Design(
-        Path(d=geometric(8, 32, 5), n=d**2.5, m=d**2, even=["m"]),
-        {"alpha": [0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
-        trials=(16, 81),
+        Path(d=geometric(6, 18, 5), n=d**3, m=d**2, even=["m"]),
+        {"alpha": [0.2], "activation": ACTIVATIONS, "data": DATA},
+        trials=(16, 54),
         only=star,
     ),
     dtype="float32",
@@ -104,7 +104,7 @@ tall = experiment(
 )(deviation)
 
 SPECTRAL = r"\|\Theta_1(W(0)) - \Theta^{\mathrm{lin}1}\|"
-TALL = r"Second path: $n = d^{5/2}$, $m = d^2$."
+TALL = r"Second path: $n = d^3$, $m = d^2$."
 
 spectral = claim(
     "hu2020.prop_3_4",
@@ -116,14 +116,14 @@ spectral = claim(
         bound=n / d ** (1 + alpha),
         rounding=1e-5,
         twins={
-            "exponent": Twin("better by d^(1/2)", bound=n / d ** (1.5 + alpha)),
+            "exponent": Twin("better by d^(3/4)", bound=n / d ** (1.75 + alpha)),
             "nu dropped": Twin(
                 "Theta^lin1 without its nu^2 1 1^T / d", statistic="without nu", tolerance=0.05
             ),
         },
     ),
     rate(
-        name="n = d^2.5",
+        name="n = d^3",
         experiment=tall,
         statistic="spectral",
         quantity=SPECTRAL,
@@ -149,7 +149,7 @@ frobenius = claim(
         twins={"spectral": Twin("the spectral norm in its place", statistic="spectral", bound=n / d**0.75)},
     ),
     rate(
-        name="n = d^2.5",
+        name="n = d^3",
         experiment=tall,
         statistic="frobenius",
         quantity=SPECTRAL + "_F",
@@ -167,12 +167,12 @@ shares = {
     name: experiment(
         name=f"hu2020.prop_3_4.diagonal {name}",
         quick=Design(
-            Path(d=(8, 12), **sizes, even=["m"]),
-            {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian", "rademacher"]},
+            Path(d=(8,), **sizes, even=["m"]),
+            {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian", "rademacher"]},
             trials=(400, 2000),
         ),
         standard=Design(
-            Path(d=(8, 12, 16), **sizes, even=["m"]),
+            Path(d=(6, 8, 10), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
             trials=(400, 2000),
             only=star,
@@ -180,7 +180,7 @@ shares = {
     )(diagonal_share)
     for name, sizes in {
         "n = m": {"n": 2 * d ** (1 + alpha), "m": 2 * d ** (1 + alpha)},
-        "n = d^2.5": {"n": d**2.5, "m": d**2},
+        "n = d^3": {"n": d**3, "m": d**2},
     }.items()
 }
 

@@ -132,7 +132,7 @@ on_training_data = claim(
         quantity=TRAIN,
         rounding=1e-4,
         soft=HIDDEN,
-        twins={"sum": Twin("the factor 1/n dropped", statistic="train times n")},
+        twins={"sum": Twin("the factor 1/n dropped", statistic="train times n", soft=1)},
     ),
     bound(
         name="constant one",
@@ -167,7 +167,7 @@ on_distribution = claim(
         quantity=TEST,
         rounding=1e-4,
         soft=HIDDEN,
-        twins={"sum": Twin("the mean multiplied by n", statistic="test times n")},
+        twins={"sum": Twin("the mean multiplied by n", statistic="test times n", soft=1)},
     ),
     rate(
         name="explicit rate",
