@@ -78,6 +78,7 @@ Jobs = Annotated[
 Alpha = Annotated[
     float, typer.Option(help="The run's rate of false FAILs, and of false PASSes, over all its claims.")
 ]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:K, or auto (CUDA if there is one).")]
 Ledger = Annotated[Path, typer.Option(help="SQLite file with all trials ever made.")]
 
 LEDGER = Path(".whp/ledger.sqlite")
@@ -128,6 +129,7 @@ def check(
     ] = None,
 ) -> int:
     """Validate claim files without running them: names file and line of each broken one."""
+    from whp.console import many
     from whp.engine.discovery import discover, validation_root
 
     if path is not None and not path.exists() and (validation_root() / path).is_dir():
@@ -135,19 +137,21 @@ def check(
     found = discover(None if path is None else [path])
     files = len({claim.source for claim in found.claims})
     print(
-        f"{len(found.claims)} claims in {files} files are well formed; {len(found.broken)} files are broken."
+        f"well formed: {many(len(found.claims), 'claim')} in {many(files, 'file')};"
+        f" broken: {many(len(found.broken), 'file')}"
     )
     return _broken(found)
 
 
 @app.command()
 def run(
+    context: typer.Context,
     selection: Selection,
     profile: Profile = "quick",
     jobs: Jobs = None,
     seed: Seed = None,
     alpha: Alpha = ALPHA,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:K, or auto (CUDA if there is one).")] = DEVICE,
+    device: Device = DEVICE,
     ledger: Ledger = LEDGER,
     out: Annotated[
         Path | None,
@@ -183,7 +187,7 @@ def run(
     resolve_device(device)
     out = out if out is not None else Path("reports") / f"run-{profile}"
     check_writable(out)
-    started, command = datetime.now(UTC).isoformat(timespec="seconds"), _typed()
+    started, command = datetime.now(UTC).isoformat(timespec="seconds"), str(context.obj)
     console = make_console()
     with watching(console) as listener:
         result = run_claims(
@@ -237,14 +241,44 @@ def plan(
     jobs: Jobs = None,
     seed: Seed = None,
     alpha: Alpha = ALPHA,
+    device: Device = DEVICE,
     ledger: Ledger = LEDGER,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe/--no-probe",
+            help="Time what was never timed, about a second for each experiment. Those trials are kept.",
+        ),
+    ] = True,
 ) -> int:
     """Say what a run would take: trials, time, and the discrepancy that it would detect."""
-    raise NotImplementedError
+    from whp.claims import Budget
+    from whp.console import make_console, print_plan
+    from whp.devices import resolve_device
+    from whp.engine.discovery import resolve
+    from whp.engine.environment import available_cores
+    from whp.engine.plan import plan as plan_claims
+
+    _check(profile, jobs, seed, alpha)
+    found, claims = resolve(selection)
+    if not claims:
+        return _broken(found) or Exit.NOTHING
+    planned = plan_claims(
+        claims,
+        profile=profile,
+        budget=Budget(len(claims), alpha, alpha),
+        seed=seed or 0,
+        ledger_path=ledger,
+        device=str(resolve_device(device)),
+        probe=probe,
+    )
+    print_plan(make_console(), planned, jobs or available_cores())
+    return _broken(found)
 
 
 @app.command()
 def report(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, with its verdicts/.")],
 ) -> int:
     """Render report.html, summary.md and junit.xml again from the verdict files of a run.
@@ -256,18 +290,13 @@ def report(
 
     require(folder.is_dir(), "DIR", "the folder of a report", str(folder), UsageError)
     records = load_verdict_records(folder)
-    known = load_run(folder, records, _typed())
+    known = load_run(folder, records, context.obj)
     check_writable(folder)
     console = make_console()
     print_results(console, records)
     files = write_records(folder, records, run=known.run, papers=known.papers, broken=known.broken)
     say(console, f"Report: {files.html}")
     return Exit.PASS
-
-
-def _typed() -> str:
-    """The line that was typed."""
-    return "whp " + shlex.join(sys.argv[1:])
 
 
 def _check(profile: str, jobs: int | None, seed: int | None, alpha: float) -> None:
@@ -325,8 +354,9 @@ def most_telling(codes: Sequence[int]) -> Exit:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every error is one sentence on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(app(arguments, prog_name="whp", standalone_mode=False) or 0)
+        return int(app(words, "whp", standalone_mode=False, obj=shlex.join(["whp", *words])) or 0)
     except WhpError as error:
         _complain(str(error))
         return error.exit_code

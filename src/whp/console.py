@@ -17,6 +17,7 @@ from whp.claims import PROFILES, Claim, Outcome, verdict_record
 from whp.engine.discovery import Paper
 from whp.engine.events import ClaimDecided, Event, RunStarted
 from whp.engine.events import Progress as Progressed
+from whp.engine.plan import Plan
 from whp.report.run import Record
 from whp.report.words import counts, show, show_interval, show_seconds, twins_summary, verdict_sentence
 
@@ -55,6 +56,11 @@ def nearest(file: Path) -> str:
     """A path as a person would type it here: relative where it is below the current folder."""
     file, here = file.resolve(), Path.cwd().resolve()
     return str(file.relative_to(here) if here in file.parents else file)
+
+
+def many(number: int, noun: str) -> str:
+    """``1 claim``, ``2 claims``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def say(console: Console, text: str | Text) -> None:
@@ -125,7 +131,37 @@ def _sizes(claim: Claim) -> Iterator[str]:
             design = experiment.design(profile)
             path = "" if design.path is None else f"{design.path.describe()}; "
             least, most = design.trials
-            yield f"{profile}: {path}{len(design.cells())} cells, {least} to {most} trials a point"
+            yield f"{profile}: {path}{many(len(design.cells()), 'cell')}, {least} to {most} trials a point"
+
+
+def print_plan(console: Console, plan: Plan, jobs: int) -> None:
+    """What each claim asks for, what it would find, and the time of the whole."""
+    rows = [
+        (
+            row.id,
+            row.kind,
+            str(row.cells),
+            f"{row.trials_least} to {row.trials_most}",
+            str(row.trials_known),
+            _time(row.seconds_least, row.seconds_most, jobs),
+            "yes" if row.can_pass else "no",
+        )
+        for row in plan.rows
+    ]
+    print_table(console, ("claim", "kind", "cells", "trials", "in ledger", "time", "can PASS"), rows)
+    say(console, "\nWith the most trials a run would find:")
+    for row in plan.rows:
+        for text in row.detectable:
+            say(console, f"  {row.id}: {text}")
+    time = _time(plan.seconds_least, plan.seconds_most, jobs)
+    say(console, f"\nTime of the whole, shared trials counted once, with {many(jobs, 'worker')}: {time}")
+
+
+def _time(least: float | None, most: float | None, jobs: int) -> str:
+    """From the least to the most trials, shared by the workers."""
+    if least is None or most is None:
+        return "not timed yet"
+    return f"{show_seconds(least / jobs)} to {show_seconds(most / jobs)}"
 
 
 def print_results(console: Console, records: Sequence[Record]) -> None:
@@ -176,8 +212,9 @@ def watching(console: Console) -> Iterator[Callable[[Event], None]]:
 
     def line(event: Event) -> None:
         if isinstance(event, RunStarted):
-            known = f"; {event.trials_known} trials are in the ledger" if event.trials_known else ""
-            say(console, f"{event.claims} claims in {event.cells} cells, seed {event.seed}{known}")
+            known = f"; the ledger has {many(event.trials_known, 'trial')}" if event.trials_known else ""
+            work = f"{many(event.claims, 'claim')} in {many(event.cells, 'cell')}"
+            say(console, f"{work}, seed {event.seed}{known}")
         elif isinstance(event, ClaimDecided):
             say(console, decided_line(event))
 
