@@ -58,6 +58,16 @@ test-all: lint
 bench: $(INSTALLED)
 	@$(PYTEST) -m benchmark_only
 
+# The committed run: standard, and Figure 5 at its printed size put in its place. Exit codes 1 and 7 are findings.
+REFERENCE := reports/reference
+WHP_OK := { code=$$?; test $$code -eq 1 || test $$code -eq 7 || exit $$code; }
+reference: $(INSTALLED)
+	@rm -rf $(REFERENCE)
+	@$(BIN)/whp run hu2020 --profile standard --out $(REFERENCE) || $(WHP_OK)
+	@$(BIN)/whp run hu2020.fig_5 --profile paper --out reports/run-paper || $(WHP_OK)
+	@cp reports/run-paper/verdicts/hu2020.fig_5.json $(REFERENCE)/verdicts/
+	@$(BIN)/whp report $(REFERENCE)
+
 clean:
 	rm -rf .whp .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist reports/run-*
 
