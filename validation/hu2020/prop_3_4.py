@@ -6,12 +6,12 @@ Claim     With high probability ||Theta_1(W(0)) - Theta^lin1|| <~ n / d^(1 + alp
           n, m >~ d^(1 + alpha), 0 < alpha < 1/4; and (remark below the proposition) the Frobenius
           norm of the difference is >~ n / d.
 Measured  the spectral norm of the difference, certified from above, and its Frobenius norm;
-          along n = m = 2 d^(1 + alpha), and along n = d^3, m = d^2, which the hypotheses admit too.
+          along n = m = 2 d^(1 + alpha), and along n = m = d^3, which the hypotheses admit too.
           The second path is where the remark can break: off the diagonal the difference is of order
           1/d an entry only if nu != 0 or the norms of the data vary; with an odd phi on Rademacher
           data neither holds, and what is left is the diagonal, of Frobenius norm sqrt(n) (gamma - zeta^2),
-          and the width noise n / sqrt(d m). Hence the corrected sibling, with an explicit constant:
-          the norm is at least half that of the diagonal's limit, sqrt(n) (gamma - zeta^2) / 2.
+          the width noise n / sqrt(d m) and a remainder of order n / d^1.5. Hence the corrected sibling,
+          with an explicit constant: at least half of the diagonal's limit, sqrt(n) (gamma - zeta^2) / 2.
 """
 
 from __future__ import annotations
@@ -89,22 +89,21 @@ square = experiment(
 tall = experiment(
     name="hu2020.prop_3_4.tall",
     quick=Design(
-        Path(d=(6, 8, 10, 12), n=d**3, m=d**2, even=["m"]),
-        {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian", "rademacher"]},
-        trials=(16, 54),
+        Path(d=(10, 12, 14), n=d**3, m=d**3, even=["m"]),
+        {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian", "rademacher"]},
+        trials=(12, 27),
     ),
     standard=Design(
-        Path(d=geometric(6, 18, 5), n=d**3, m=d**2, even=["m"]),
-        {"alpha": [0.2], "activation": ACTIVATIONS, "data": DATA},
-        trials=(16, 54),
-        only=star,
+        Path(d=(12, 14, 16, 18), n=d**3, m=d**3, even=["m"]),
+        {"alpha": [0.2], "activation": ACTIVATIONS, "data": ["gaussian", "rademacher"]},
+        trials=(12, 60),
     ),
     dtype="float32",
     failure_probability=2e-10,
 )(deviation)
 
 SPECTRAL = r"\|\Theta_1(W(0)) - \Theta^{\mathrm{lin}1}\|"
-TALL = r"Second path: $n = d^3$, $m = d^2$."
+TALL = r"Second path: $n = m = d^3$."
 
 spectral = claim(
     "hu2020.prop_3_4",
@@ -123,13 +122,13 @@ spectral = claim(
         },
     ),
     rate(
-        name="n = d^3",
+        name="n = m = d^3",
         experiment=tall,
         statistic="spectral",
         quantity=SPECTRAL,
         bound=n / d ** (1 + alpha),
         rounding=1e-5,
-        twins={"exponent": Twin("better by d^(3/4)", bound=n / d ** (1.75 + alpha))},
+        twins={"exponent": Twin("better by d^(3/2)", bound=n / d ** (2.5 + alpha))},
     ),
     title="The first-layer NTK at initialisation is close to a linear kernel in spectral norm",
     locus="Proposition 3.4 = Proposition D.2",
@@ -149,14 +148,16 @@ frobenius = claim(
         twins={"spectral": Twin("the spectral norm in its place", statistic="spectral", bound=n / d**0.75)},
     ),
     rate(
-        name="n = d^3",
+        name="n = m = d^3",
         experiment=tall,
         statistic="frobenius",
         quantity=SPECTRAL + "_F",
         bound=n / d,
         direction="lower",
+        # The corrections fall like d^(-1/2) here; where the remark breaks, it is off by d^(1/2).
+        tolerance=0.25,
         rounding=1e-5,
-        twins={"exponent": Twin("larger by d^(3/4)", bound=n / d**0.25)},
+        twins={"exponent": Twin("larger by d", bound=n)},
     ),
     title="In Frobenius norm the difference is not small",
     locus="remark below Proposition 3.4",
@@ -180,7 +181,7 @@ shares = {
     )(diagonal_share)
     for name, sizes in {
         "n = m": {"n": 2 * d ** (1 + alpha), "m": 2 * d ** (1 + alpha)},
-        "n = d^3": {"n": d**3, "m": d**2},
+        "n = m = d^3": {"n": d**3, "m": d**3},
     }.items()
 }
 
