@@ -12,7 +12,7 @@ SMALL_MACHINE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint reference clean clean-venv
+.PHONY: help run test test-all bench lint reference readme clean clean-venv
 
 help:
 	@echo "make run         install, check every claim of hu2020 (quick profile), write an HTML report"
@@ -65,6 +65,10 @@ reference: $(INSTALLED)
 	@rm -rf $(REFERENCE)
 	@$(BIN)/whp run hu2020 --profile standard --out $(REFERENCE)/standard || $(WHP_OK)
 	@$(BIN)/whp run hu2020.fig_5 --profile paper --out $(REFERENCE)/fig_5 || $(WHP_OK)
+
+# The table and the figure of the README, from reports/reference.
+readme: $(INSTALLED)
+	@$(BIN)/python tools/update_readme.py
 
 clean:
 	rm -rf .whp .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist reports/run-*
