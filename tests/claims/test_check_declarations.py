@@ -1,4 +1,4 @@
-"""What is wrong with a check, a twin or a claim is said at once, in one sentence: NAME must be RULE, got VALUE."""
+"""A wrong check, twin or claim is named at once, in one sentence: NAME must be RULE, got VALUE."""
 
 from __future__ import annotations
 
@@ -389,7 +389,7 @@ class TestClaim:
         assert (made.paper, made.name, made.kind) == ("papers", "thm_1", "rate")
         assert made.regime("paper") is Regime.MET
         assert made.source.name == "test_check_declarations.py"
-        assert made.documentation.startswith("What is wrong with a check")
+        assert made.documentation.startswith("A wrong check, twin or claim")
         assert [e.name for e in made.experiments()] == [growth.name]
         assert made.checks[0].formula == r"Y \lesssim \sqrt{d}"
         both = a_claim("papers.thm_1", a_rate(twins=TWIN), decay(experiment=growth, quantity="Y"))

@@ -141,5 +141,5 @@ def test_a_task_refuses_a_file_that_was_edited_or_lost_its_experiment(toy):
     with pytest.raises(ClaimError, match=r"edited\.py must stay as it is during a run"):
         measure(sent)
     file.write_text("1 / 0")
-    with pytest.raises(ClaimError, match=r"edited\.py must load in a worker, got ZeroDivisionError"):
+    with pytest.raises(ClaimError, match=r"edited\.py must load .* got ZeroDivisionError"):
         measure(sent)

@@ -199,7 +199,7 @@ corrected = claim(
         for name, share in shares.items()
     ),
     title="In Frobenius norm the difference is at least of order sqrt(n), as its diagonal is",
-    locus="remark below Proposition 3.4, corrected",
+    locus="remark below Proposition 3.4",
     assumptions=[X_ASSUMPTION, PHI_ASSUMPTION, W_ASSUMPTION, RATES, TALL, r"$\gamma \ne \zeta^2$.", WHP],
     printed=False,
     corrects="hu2020.prop_3_4_frobenius",

@@ -247,8 +247,17 @@ def points_figure(sample: CellSample, values: np.ndarray) -> dict[str, Any]:
         "minimum": values.min(axis=0).tolist(),
         "maximum": values.max(axis=0).tolist(),
         "mean": values.mean(axis=0).tolist(),
-        "sd": values.std(axis=0, ddof=1).tolist() if len(values) > 1 else [float("nan")] * values.shape[1],
+        "sd": spread(values).tolist(),
     }
+
+
+def spread(values: np.ndarray) -> np.ndarray:
+    """Standard deviation at every point: NaN for one trial, infinite where its square overflows."""
+    if len(values) < 2:
+        return np.full(values.shape[1], np.nan)
+    with np.errstate(over="ignore"):
+        sd: np.ndarray = values.std(axis=0, ddof=1)
+    return sd
 
 
 def lead_name(sample: CellSample) -> str:

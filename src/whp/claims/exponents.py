@@ -165,7 +165,7 @@ class ExponentCheck(Check):
             validity=validity,
             threshold=threshold,
             advice=veto or self._advice(outcome, whole, tail, share, trials),
-            detectable=stats.detectable(whole.sd, trials, share.false_fail) if trials > 1 else math.nan,
+            detectable=stats.detectable(whole.sd, trials, share.false_fail),
             slack=float(implied.max()),
             warnings=warnings,
             figure={

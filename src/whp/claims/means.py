@@ -12,7 +12,7 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import Check, bound_values, latex, points_figure, require_in, shape_warnings
+from whp.claims.check import Check, bound_values, latex, points_figure, require_in, shape_warnings, spread
 from whp.claims.experiment import CellSample
 from whp.claims.path import evaluate
 from whp.claims.verdict import RANK, CellVerdict, Outcome, combine
@@ -67,11 +67,11 @@ class MeanCheck(Check):
 
     def objection(self, values: np.ndarray) -> str:
         """Say why no interval can be trusted, or nothing."""
-        spread = np.ptp(values, axis=0)  # (columns,)
+        width = np.ptp(values, axis=0)  # (columns,)
+        if len(values) < 2:
+            return "One trial has no spread: make at least two."
         if self.deterministic:
-            if len(values) < 2:
-                return "One trial cannot show that the statistic is not random: make at least two."
-            if (spread > 1e-9 * np.abs(values).max(axis=0)).any():
+            if (width > 1e-9 * np.abs(values).max(axis=0)).any():
                 return "The statistic is declared deterministic, and trials differ."
         elif self.support is not None:
             low, high = self.support
@@ -80,13 +80,13 @@ class MeanCheck(Check):
                     f"The statistic must be in its support [{low:g}, {high:g}],"
                     f" got values from {values.min():.6g} to {values.max():.6g}."
                 )
-        elif len(values) < 2:
-            return "One trial has no spread: make at least two."
-        elif not spread.all():
+        elif not width.all():
             return (
                 "All trials agree at a point: declare the statistic deterministic, or its support."
                 " A statistic that is nearly always constant would do the same."
             )
+        if not np.isfinite(spread(values)).all():
+            return f"Values as large as {np.abs(values).max():.3g} have no mean in double precision."
         return ""
 
     def decisions_per_cell(self, points: int) -> int:
@@ -127,7 +127,7 @@ class MeanCheck(Check):
         outcome = combine(row[0] for row in rows)
         binding = min(range(len(rows)), key=lambda k: RANK[rows[k][0]])
         _, estimate, at_fail, at_pass, accept = rows[binding]
-        sd = float(values[:, binding].std(ddof=1)) if trials > 1 else 0.0
+        sd = float(values[:, binding].std(ddof=1))
         gap = min(abs(estimate - accept.low), abs(accept.high - estimate))
         need = stats.trials_needed(sd, gap, share.false_pass) if gap > 0 else None
         advice = {
@@ -147,7 +147,7 @@ class MeanCheck(Check):
             validity=self.rule.validity,
             threshold=self.threshold_text(accept),
             advice=advice,
-            detectable=stats.detectable(sd, trials, share.false_fail) if trials > 1 else math.nan,
+            detectable=stats.detectable(sd, trials, share.false_fail),
             warnings=shape_warnings(values[:, binding], "Values") if self.rule is stats.T_SEQUENCE else [],
             figure={
                 **points_figure(sample, sample.values(self.statistic)),

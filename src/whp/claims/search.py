@@ -23,7 +23,7 @@ from whp.claims.check import Check, latex, require_in
 from whp.claims.experiment import PROFILES, CellSample, Design, Experiment, default_name
 from whp.claims.path import Point
 from whp.claims.verdict import CellVerdict, Outcome
-from whp.errors import ClaimError, require
+from whp.errors import ClaimError, MeasurementError, require
 from whp.interval import Interval
 
 
@@ -81,10 +81,8 @@ def search(
         seen = [0]
 
         def violated(inputs: dict[str, Any]) -> bool:
-            excess = float(check(**inputs))
+            excess = _excess(check(**inputs))
             seen[0] += 1
-            if math.isnan(excess):  # a NaN is no agreement
-                excess = math.inf
             worst[0] = max(worst[0], excess)
             return excess > tolerance
 
@@ -106,16 +104,16 @@ def search(
             pass
         else:
             result["counterexample"] = _describe(shrunk)
-            result["shrunk_excess"] = min(float(check(**shrunk)), 1e300)
+            result["shrunk_excess"] = _excess(check(**shrunk))
         excess = worst[0]
         if ascend is not None:
             climbed, where = ascend(rng)
-            climbed = math.inf if math.isnan(climbed) else climbed
+            climbed = _excess(climbed)
             if climbed > max(excess, tolerance):
                 result["counterexample"] = where
             excess = max(excess, climbed)
-        require(excess > -math.inf, "given", "satisfiable by at least one input", given, ClaimError)
-        return {"excess": min(excess, 1e300), "examples": seen[0], **result}
+        require(excess > -math.inf, "excess", "above -inf for some input", excess, MeasurementError)
+        return {"excess": excess, "examples": seen[0], **result}
 
     designs = {
         profile: Design(None, {"examples": [count]}, trials=(2, 2))
@@ -123,6 +121,12 @@ def search(
     }
     label = default_name(source, check)
     return Search(measure, label, designs, source, "float64", time_limit, tolerance=tolerance)
+
+
+def _excess(value: Any) -> float:
+    """Return an excess as a number that a trial may return: a NaN is no agreement, and infinity is large."""
+    excess = float(value)
+    return 1e300 if math.isnan(excess) else min(excess, 1e300)
 
 
 @contextmanager
