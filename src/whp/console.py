@@ -172,7 +172,7 @@ def print_results(console: Console, records: Sequence[Record]) -> None:
             record["id"],
             coloured(record["verdict"]),
             record["regime"],
-            f"{show(record['estimate'])} {show_interval(record['interval'])}",
+            _estimate(record),
             str(record["trials"]),
             twins_summary(record["twins"]),
         )
@@ -195,14 +195,19 @@ def print_results(console: Console, records: Sequence[Record]) -> None:
     say(console, tally or "No verdict.")
 
 
+def _estimate(record: Record) -> str:
+    """Estimate and interval; a dash where nothing was estimated."""
+    estimate = show(record["estimate"])
+    return estimate if record["estimate"] is None else f"{estimate} {show_interval(record['interval'])}"
+
+
 def decided_line(event: ClaimDecided) -> Text:
     """The line that is printed when a claim is decided."""
     record = verdict_record(event.verdict)
-    estimate = f"{show(record['estimate'])} {show_interval(record['interval'])}"
     return Text.assemble(
         f"[{event.finished}/{event.claims}] ",
         coloured(record["verdict"]),
-        f" {record['id']}: {estimate}, {record['trials']} trials, {show_seconds(record['seconds'])}",
+        f" {record['id']}: {_estimate(record)}, {record['trials']} trials, {show_seconds(record['seconds'])}",
     )
 
 
