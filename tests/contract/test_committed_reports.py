@@ -1,0 +1,66 @@
+"""The committed reference runs are valid, complete, and what the README shows."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from whp.engine.discovery import discover
+from whp.report import verdict_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "reports" / "reference"
+FILES = sorted(REFERENCE.glob("*/verdicts/*.json"))
+RECORDS = {f"{file.parents[1].name}/{file.stem}": json.loads(file.read_text()) for file in FILES}
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_reference_verdict_follows_the_schema(record):
+    jsonschema.validate(record, verdict_schema())
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_no_false_twin_passes(record):
+    assert "PASS" not in record["twins"].values()
+
+
+def test_every_claim_has_a_reference_verdict():
+    ids = {claim.id for claim in discover(None).claims}
+    assert ids == {key.partition("/")[2] for key in RECORDS if key.startswith("standard/")}
+    assert "fig_5/hu2020.fig_5" in RECORDS
+
+
+def test_figure_5_is_at_the_printed_size_with_the_printed_exponents():
+    record = RECORDS["fig_5/hu2020.fig_5"]
+    assert record["profile"] == "paper"
+    assert record["verdict"] == "PASS"
+    slopes = {cell["test"]: cell["estimate"] for cell in record["cells"]}
+    assert abs(slopes["spectral"] + 1.263) < 0.03
+    assert abs(slopes["frobenius"] + 0.718) < 0.04
+    sizes = record["cells"][0]["figure"]["points"]
+    assert {(p["n"], p["m"]) for p in sizes} == {(10_000, 20_000)}
+
+
+def load_tool():
+    spec = importlib.util.spec_from_file_location("update_readme", ROOT / "tools" / "update_readme.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_readme_shows_the_reference_run():
+    readme, figure = load_tool().generated()
+    assert readme == (ROOT / "README.md").read_text(encoding="utf-8"), "run `make readme`"
+    assert figure == load_tool().FIGURE.read_text(encoding="utf-8"), "run `make readme`"
+
+
+def test_readme_lists_the_exit_codes_of_the_program():
+    from whp.cli import Exit
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for code in Exit:
+        assert f"| {int(code)} | " in text

@@ -1,0 +1,101 @@
+"""What holds for every claim that the package ships."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from whp import stats
+from whp.claims import PROFILES, Budget, Status, bound
+from whp.engine.discovery import discover
+from whp.kernels import activation_names
+from whp.seeding import generator
+
+FOUND = discover(None)
+CLAIMS = {claim.id: claim for claim in FOUND.claims}
+EXPERIMENTS = {e.name: e for claim in FOUND.claims for e in claim.experiments()}
+HU2020 = [
+    "claim_3_1_norms",
+    "claim_3_1_inner",
+    "claim_3_1_gram",
+    "claim_c_1",
+    "lemma_b_1",
+    "lemma_b_2",
+    "lemma_b_3",
+    "prop_3_4",
+    "prop_3_4_frobenius",
+    "prop_d_3",
+    "prop_d_3_bernstein",
+    "prop_d_4",
+    "thm_3_2_train",
+    "thm_3_2_dist",
+    "prop_d_7_movement",
+    "fig_5",
+]
+
+
+def test_no_shipped_file_is_broken():
+    assert list(FOUND.broken) == []
+
+
+@pytest.mark.parametrize("name", HU2020)
+def test_the_catalogue_of_hu2020_is_there(name):
+    assert f"hu2020.{name}" in CLAIMS
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_claim_documents_itself_and_can_fail(claim):
+    for heading in ("Setting", "Claim", "Measured"):
+        assert heading in claim.documentation, f"{claim.source.name} does not say what is its {heading}"
+    assert claim.twin_checks(), "a claim without a false twin is a check that nobody has seen fail"
+    assert claim.printed or claim.corrects in CLAIMS
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_budget_of_a_single_claim_is_enough_to_decide(claim, profile):
+    """With its most trials a check could PASS: no claim is declared that can only be INCONCLUSIVE."""
+    share = Budget(len(CLAIMS)).claim_share()
+    for check in claim.checks:
+        most = check.experiment.design(profile).trials[1]
+        if isinstance(check, bound):
+            level = min(check.levels)
+            assert stats.bernoulli_sequence(0, most, share.false_pass).high < level
+        elif check.kind != "always":
+            assert math.isfinite(stats.t_half_width_factor(most, share.false_pass))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_one_trial_at_the_smallest_point(experiment):
+    """Statistics are finite, are those that the checks ask for, and depend on the stream only."""
+    design = experiment.design("quick")
+    cell = {**design.cells()[0], **({"examples": 5} if "examples" in design.over else {})}
+    point = design.points(cell, experiment.dtype)[0]
+    results = [
+        experiment.run(point, generator(1, experiment.name, point.key, trial), torch.device("cpu"))
+        for trial in (0, 0, 1)
+    ]
+    assert all(result.status is Status.OK for result in results)
+    assert dict(results[0].statistics) == dict(results[1].statistics)
+    asked = {
+        check.statistic
+        for claim in FOUND.claims
+        for check in [*claim.checks, *(twin for twin, _ in claim.twin_checks().values())]
+        if check.experiment.name == experiment.name
+    }
+    assert asked <= set(results[0].statistics)
+    if "examples" not in design.over and "rademacher" not in cell.values():
+        assert dict(results[0].statistics) != dict(results[2].statistics), "a stream is used twice"
+
+
+def test_activations_of_the_claims_exist():
+    used = {
+        value
+        for experiment in EXPERIMENTS.values()
+        for profile in PROFILES
+        for value in experiment.design(profile).over.get("activation", [])
+    }
+    assert used <= set(activation_names())
+    assert {"erf", "relu", "tanh", "softplus", "leaky_relu", "sigmoid"} <= used
