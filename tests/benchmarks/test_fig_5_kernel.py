@@ -41,12 +41,13 @@ def test_kernel_and_norms_take_half_of_a_full_product(benchmark):
         deviation = subtract_linear_kernel_(first_layer_ntk(X, W, phi), X, phi.moments.zeta, 0.0)
         return spectral_norm(deviation, rng, symmetric=True), frobenius_norm(deviation)
 
-    ours, full = [], []
+    ours, full, memory = [], [], 0.0
     for round_ in range(3):
         start = time.perf_counter()
         bounds, _ = kernel_and_norms() if round_ else benchmark.pedantic(kernel_and_norms, rounds=1)
         ours.append(time.perf_counter() - start)
-        memory = peak_memory_gb() if round_ == 0 else memory
+        if round_ == 0:
+            memory = peak_memory_gb()
         left, right = torch.randn(N, M), torch.randn(M, N)
         start = time.perf_counter()
         left @ right
@@ -55,8 +56,8 @@ def test_kernel_and_norms_take_half_of_a_full_product(benchmark):
     ratio = statistics.median(a / b for a, b in zip(ours, full, strict=True))
     record = {
         "command": "make bench",
-        "what": f"first-layer NTK minus linear kernel, spectral and Frobenius norm; n={N}, m={M}, d={D}, float32,"
-        " one thread; against one full float32 product (n, m) x (m, n)",
+        "what": f"first-layer NTK minus linear kernel, spectral and Frobenius norm; n={N}, m={M}, d={D},"
+        " float32, one thread; against one full float32 product (n, m) x (m, n)",
         "ratio": ratio,
         "ours_seconds": ours,
         "full_product_seconds": full,

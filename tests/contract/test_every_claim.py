@@ -17,22 +17,10 @@ FOUND = discover(None)
 CLAIMS = {claim.id: claim for claim in FOUND.claims}
 EXPERIMENTS = {e.name: e for claim in FOUND.claims for e in claim.experiments()}
 HU2020 = [
-    "claim_3_1_norms",
-    "claim_3_1_inner",
-    "claim_3_1_gram",
-    "claim_c_1",
-    "lemma_b_1",
-    "lemma_b_2",
-    "lemma_b_3",
-    "prop_3_4",
-    "prop_3_4_frobenius",
-    "prop_d_3",
-    "prop_d_3_bernstein",
-    "prop_d_4",
-    "thm_3_2_train",
-    "thm_3_2_dist",
-    "prop_d_7_movement",
-    "fig_5",
+    *("claim_3_1_norms", "claim_3_1_inner", "claim_3_1_gram", "claim_c_1"),
+    *("lemma_b_1", "lemma_b_2", "lemma_b_3", "prop_3_4", "prop_3_4_frobenius"),
+    *("prop_d_3", "prop_d_3_bernstein", "prop_d_4", "prop_d_7_movement"),
+    *("thm_3_2_train", "thm_3_2_dist", "fig_5"),
 ]
 
 
