@@ -91,30 +91,43 @@ def test_a_search_without_inputs_is_no_measurement():
         measured(search(nothing, given=NUMBERS))
 
 
-def test_numbers_do_not_depend_on_what_else_is_loaded(tmp_path):
-    # hypothesis reads constants from the modules of the project that are loaded; workers load fewer.
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import sys\n"
-        "import numpy as np\n"
-        "from hypothesis import strategies as st\n"
-        "from whp.claims import search\n"
-        "for name in sys.argv[1:]:\n"
-        "    __import__(name)\n"
-        "def f(a, b):\n"
-        "    return a - 1e9 * abs(b) ** 3\n"
-        "made = search(f, given={'a': st.floats(-1e3, 1e3), 'b': st.floats(-1e3, 1e3)}, tolerance=0.999)\n"
-        "point = made.design('quick').points({'examples': 100})[0]\n"
-        "print([made.measure(point, np.random.default_rng(s), 'cpu')['excess'] for s in range(8)])\n"
-    )
-    (tmp_path / "extra.py").write_text("X = [0.5, 7.25, 123.0, -0.125, 2**20 + 0.5, 1e-9]\n")
-    outputs = []
-    for modules, hash_seed in ((["extra", "whp.stats"], "1"), ([], "2")):
+SCRIPT = """
+import contextlib, sys
+import numpy as np
+from hypothesis import strategies as st
+from whp.claims import search
+
+if sys.argv[1] == "unguarded":
+    sys.modules["whp.claims.search"]._same_examples_everywhere = contextlib.nullcontext
+for name in sys.argv[2:]:
+    __import__(name)
+seen = []
+
+def f(a):
+    seen.append(a)
+    return -1.0
+
+made = search(f, given={"a": st.floats(-1e3, 1e3)})
+point = made.design("quick").points({"examples": 300})[0]
+made.run(point, np.random.default_rng(0), "cpu")
+print(seen)
+"""
+
+
+def test_inputs_do_not_depend_on_what_else_is_loaded(tmp_path):
+    # hypothesis mixes in constants of the project's modules that are loaded, and a worker loads fewer.
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "extra.py").write_text("X = [0.5, 7.25, 123.0, -0.125, 0.1, 1e-9, 33.0, 34.0, 35.0]\n")
+
+    def inputs(*arguments, hash_seed="1"):
+        command = [sys.executable, "script.py", *arguments]
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        result = subprocess.run(
-            [sys.executable, script, *modules], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
-        outputs.append(result.stdout)
-    assert outputs[0] == outputs[1]
+        return result.stdout
+
+    plain = inputs("guarded", hash_seed="2")
+    assert len(plain.split(",")) > 250
+    assert inputs("guarded", "extra") == plain
     assert not (tmp_path / ".hypothesis").exists()  # and nothing is left in the user's folder
+    assert inputs("unguarded", "extra") != plain
