@@ -89,9 +89,8 @@ class Check(ABC):
                     length,
                     ClaimError,
                 )
-            for cell in design.cells():
-                for point in design.points(cell):
-                    self.check_point({**point.values})
+            for values in design.distinct_values():
+                self.check_point(values)
         for twin_name, twin in self.twins.items():
             self.twin(twin_name, twin)
 

@@ -94,6 +94,17 @@ class Design:
             return [Point(dict(cell), dtype)]
         return [Point({**cell, **sizes}, dtype) for sizes in self.path.sizes(cell)]
 
+    def distinct_values(self) -> list[dict[str, Value]]:
+        """The values at every point of every cell, those that differ in words only once.
+
+        Expressions see numbers only, so this is all that a declaration needs to evaluate.
+        """
+        found: dict[tuple[tuple[str, Value], ...], dict[str, Value]] = {}
+        for cell in self.cells():
+            numbers = tuple((k, v) for k, v in cell.items() if not isinstance(v, str))
+            found.setdefault(numbers, cell)
+        return [{**point.values} for cell in found.values() for point in self.points(cell)]
+
     def looks(self) -> list[int]:
         """Trial counts at which a decision is tried."""
         low, high = self.trials
@@ -220,8 +231,7 @@ def experiment(
         source = FilePath(measure.__code__.co_filename)
         designs = {"quick": quick or standard, "standard": standard, "paper": paper or standard}
         for design in designs.values():
-            for cell in design.cells():
-                design.points(cell, dtype)  # raises here, at declaration, what is wrong with a size
+            design.distinct_values()  # raises here, at declaration, what is wrong with a size
         label = name or default_name(source, measure)
         return Experiment(
             measure, label, designs, source, dtype, time_limit, memory_limit, failure_probability
