@@ -20,8 +20,7 @@ W_ASSUMPTION = (
     r" neurons repeats the first with the opposite $v_r$."
 )
 RATES = (
-    r"Path: $n = m = 2 d^{1+\alpha}$; the paper asks for $n, m \gtrsim d^{1+\alpha}$ and leaves the"
-    " constants open."
+    r"The paper asks for $n, m \gtrsim d^{1+\alpha}$ and leaves the constants open; the path says the choice."
 )
 WHP = 'The paper: "high probability" means a large constant probability (such as 0.99).'
 

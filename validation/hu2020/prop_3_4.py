@@ -6,7 +6,7 @@ Claim     With high probability ||Theta_1(W(0)) - Theta^lin1|| <~ n / d^(1 + alp
           n, m >~ d^(1 + alpha), 0 < alpha < 1/4; and (remark below the proposition) the Frobenius
           norm of the difference is >~ n / d.
 Measured  the spectral norm of the difference, certified from above, and its Frobenius norm;
-          along n = m = 2 d^(1 + alpha), and along n = m = d^3, which the hypotheses admit too.
+          along n = m = d^(1 + alpha), and along n = m = d^3, which the hypotheses admit too.
           The second path is where the remark can break: off the diagonal the difference is of order
           1/d an entry only if nu != 0 or the norms of the data vary; with an odd phi on Rademacher
           data neither holds, and what is left is the diagonal, of Frobenius norm sqrt(n) (gamma - zeta^2),
@@ -72,12 +72,12 @@ ALPHAS = {"alpha": [0.1, 0.2]}
 square = experiment(
     name="hu2020.prop_3_4.square",
     quick=Design(
-        Path(d=geometric(32, 256, 4), n=2 * d ** (1 + alpha), m=2 * d ** (1 + alpha), even=["m"]),
+        Path(d=geometric(32, 256, 4), n=d ** (1 + alpha), m=d ** (1 + alpha), even=["m"]),
         {"alpha": [0.2], "activation": ACTIVATIONS, "data": ["gaussian"]},
         trials=(12, 27),
     ),
     standard=Design(
-        Path(d=geometric(64, 1024, 5), n=2 * d ** (1 + alpha), m=2 * d ** (1 + alpha), even=["m"]),
+        Path(d=geometric(64, 1024, 5), n=d ** (1 + alpha), m=d ** (1 + alpha), even=["m"]),
         {**ALPHAS, "activation": MORE_ACTIVATIONS, "data": DATA},
         trials=(12, 40),
         only=wide_star,
@@ -94,7 +94,7 @@ tall = experiment(
         trials=(12, 27),
     ),
     standard=Design(
-        Path(d=(12, 14, 16, 18), n=d**3, m=d**3, even=["m"]),
+        Path(d=(10, 12, 14, 16), n=d**3, m=d**3, even=["m"]),
         {"alpha": [0.2], "activation": ACTIVATIONS, "data": ["gaussian", "rademacher"]},
         trials=(12, 60),
     ),

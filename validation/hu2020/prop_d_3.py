@@ -6,7 +6,8 @@ Claim     D.3: with high probability ||Theta_1(W(0)) - Theta_1^*|| <= n / d^(1 +
           Its proof: for either half of the neurons, S = sum_{r <= m/2} (Theta^(r) - Theta_1^*)
           has P(||S|| >= s) <= 2 n exp(-(s^2/2) / (v + L s/3)) (Tropp 2015, Theorem 1.6.2),
           with L >= ||Theta^(r) - Theta_1^*|| and v = (m/2) ||E (Theta^(r) - Theta_1^*)^2||.
-Measured  the norm (certified from above), n = m = 2 d^(1 + alpha). For the tail: L and v of the
+Measured  the norm (certified from above): its growth along n = m = d^(1 + alpha), how often it breaks
+          the bound at small sizes, n = m = 2 d^(1 + alpha). For the tail: L and v of the
           actual X in each trial, the tail bound U at the measured ||S||; the bound holds if and
           only if P(U <= delta) <= delta at every delta, which is tested at 20 levels.
           L = sup |phi'|^2 ||X X^T|| / d is a bound for sure, as both matrices are positive
@@ -38,7 +39,8 @@ from ._setting import (
 )
 
 d, n, m, alpha = symbols("d n m alpha")
-SQUARE = {"n": 2 * d ** (1 + alpha), "m": 2 * d ** (1 + alpha), "even": ["m"]}
+SQUARE = {"n": d ** (1 + alpha), "m": d ** (1 + alpha), "even": ["m"]}
+TWICE = {"n": 2 * d ** (1 + alpha), "m": 2 * d ** (1 + alpha), "even": ["m"]}
 FRESH = 200  # weights from which the variance is estimated
 
 
@@ -87,12 +89,12 @@ def variance(X, phi, expected, rng):
 
 @experiment(
     quick=Design(
-        Path(d=(8, 16), **SQUARE),
+        Path(d=(8, 16), **TWICE),
         {"alpha": [0.1], "activation": ["relu"], "data": ["gaussian"]},
         trials=(200, 2000),
     ),
     standard=Design(
-        Path(d=(12, 24, 48), **SQUARE),
+        Path(d=(12, 24, 48), **TWICE),
         {"alpha": [0.1], "activation": MORE_ACTIVATIONS, "data": DATA},
         trials=(500, 4000),
         only=star,

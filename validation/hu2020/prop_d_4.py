@@ -6,7 +6,7 @@ Claim     With high probability ||Theta_1^* - Theta^lin1|| <~ n / d^(1 + alpha);
           c2 X X^T / d diag(eps) are O~(n / d^1.5), c3 F is O~(n / d^1.25), the remainder E is
           O~(n / d^1.5) in Frobenius norm; the diagonal is gamma I + O~(1 / sqrt d) (24), that of
           Theta^lin1 is zeta^2 I + O~(1 / sqrt d).
-Measured  each norm, certified from above, n = 2 d^(1 + alpha). O~ hides powers of log n; those
+Measured  each norm, certified from above, n = d^(1 + alpha). O~ hides powers of log n; those
           that the proof implies are divided out: one factor sqrt(log n) for each eps or off-diagonal
           x_i . x_j / sqrt d, and sqrt(log n) for F.
           The line above (21) prints (x_i . x_j)^2 / d for the third argument of Phi, which is
@@ -34,7 +34,7 @@ from whp.linalg import frobenius_norm, spectral_norm
 from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, wide_star
 
 d, n, alpha = symbols("d n alpha")
-PATH = {"n": 2 * d ** (1 + alpha)}
+PATH = {"n": d ** (1 + alpha)}
 
 
 @experiment(
