@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy
 
 from whp.claims import (
     CellSample,
@@ -24,6 +25,7 @@ from whp.claims import (
     reproduction,
 )
 from whp.claims.exponents import ExponentCheck
+from whp.errors import ClaimError
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 SHARE = Share(1e-3, 1e-3)
@@ -244,6 +246,28 @@ class TestVetoes:
         heavy = 0.1 * exponential * np.log(SIZES)
         verdict = self.check(path).decide(simulate.sample(path, np.exp(heavy)), SHARE)
         assert any("skewed" in warning for warning in verdict.warnings)
+
+
+class TestHiddenLogarithm:
+    """Growth like the declared logarithm does not FAIL, and never helps to PASS."""
+
+    @pytest.mark.parametrize(("direction", "sign"), [("upper", 1), ("lower", -1), ("both", 1), ("both", -1)])
+    def test_it_excuses_in_the_direction_of_the_statement(self, simulate, path, direction, sign):
+        logarithm = np.log(SIZES) ** 2
+        noise = 1 + 0.01 * np.random.default_rng(0).standard_normal((40, 5))
+        sample = simulate.sample(path, logarithm**sign * noise)
+        settings = {"experiment": path, "quantity": "Y", "bound": 1, "direction": direction}
+        assert rate(**settings).decide(sample, SHARE).outcome is FAIL
+        verdict = rate(soft=sympy.log(simulate.d) ** 2, **settings).decide(sample, SHARE)
+        assert verdict.outcome is INCONCLUSIVE
+        assert "at these sizes the logarithm decides" in verdict.advice
+        powers = simulate.sample(path, np.array(SIZES) ** (1.0 * sign) * noise)
+        soft = rate(soft=sympy.log(simulate.d) ** 2, **settings)
+        assert soft.decide(powers, SHARE).outcome is FAIL
+
+    def test_it_must_be_positive(self, simulate, path):
+        with pytest.raises(ClaimError, match=r"^soft must be positive along the path, got -1.0$"):
+            rate(experiment=path, quantity="Y", bound=1, soft=-1)
 
 
 class TestReproductionRule:

@@ -142,12 +142,14 @@ class ExponentCheck(Check):
         trials = len(values)
         veto = self._veto(outcome, whole, tail, largest)
         if outcome is Outcome.FAIL and not veto:
-            softened = logs - np.log(bound_values(self.soft, sample, f"{self.where}: soft"))
+            # The hidden factor excuses growth under an upper bound, and decline over a lower one.
+            excuse = np.log(bound_values(self.soft, sample, f"{self.where}: soft"))
+            softened = logs - np.sign(whole.estimate) * excuse
             slopes = (Exponent.of(softened @ w, share, rounding) for w in (weights, tail_weights))
             if self.judge(*slopes)[0] is not Outcome.FAIL:
                 veto = (
-                    f"Y grows, but not surely faster than the factor {self.soft} that the statement hides:"
-                    " at these sizes the logarithm decides, and only much larger ones would tell."
+                    f"Y / r changes, but not surely faster than the factor {self.soft} that the statement"
+                    " hides: at these sizes the logarithm decides, and only much larger ones would tell."
                 )
         if not veto and min(np.ptp(logs @ weights), np.ptp(logs @ tail_weights)) <= rounding:
             veto = too_few_equal(outcome, trials, share)
