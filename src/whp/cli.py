@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import sys
@@ -354,9 +355,14 @@ def most_telling(codes: Sequence[int]) -> Exit:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every error is one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Greek letters gets question marks
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(app(words, "whp", standalone_mode=False, obj=shlex.join(["whp", *words])) or 0)
+        code = int(app(words, "whp", standalone_mode=False, obj=shlex.join(["whp", *words])) or 0)
+        sys.stdout.flush()
+        return code
     except WhpError as error:
         _complain(str(error))
         return error.exit_code

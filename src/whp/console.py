@@ -30,26 +30,35 @@ def is_plain() -> bool:
     return any(os.environ.get(name) for name in ("CI", "NO_COLOR")) or not sys.stdout.isatty()
 
 
+class Screen(Console):
+    """A console whose reader may leave, as ``head`` does: what runs goes on, unheard."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on; rich would exit with 1, which here means a FAIL."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def make_console() -> Console:
     """The console for standard output; without colour, markup or control codes where plain."""
     if not is_plain():
-        return Console(highlight=False)
-    return Console(highlight=False, width=PLAIN_WIDTH, force_terminal=False, no_color=True, color_system=None)
+        return Screen(highlight=False)
+    return Screen(highlight=False, width=PLAIN_WIDTH, force_terminal=False, no_color=True, color_system=None)
 
 
 def print_table(
-    console: Console, head: Sequence[str], rows: Sequence[Sequence[str | Text]], wrap: str = ""
+    console: Console, head: Sequence[str], rows: Sequence[Sequence[str | Text]], wrap: Sequence[str] = ()
 ) -> None:
-    """Print a table; only the column called ``wrap`` is folded where it is too wide."""
+    """Print a table; the columns in ``wrap`` are folded where there is no room, others never."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in head:
-        table.add_column(name, no_wrap=name != wrap, overflow="fold")
+        table.add_column(name, no_wrap=name not in wrap, overflow="fold")
     for row in rows:
         table.add_row(*row)
     with console.capture() as captured:
         console.print(table)
-    # Padding at the end of lines is noise in a log.
-    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    for line in captured.get().splitlines():
+        say(console, line.rstrip())  # padding at the end of lines is noise in a log
 
 
 def nearest(file: Path) -> str:
@@ -79,7 +88,7 @@ def print_claims(console: Console, claims: Sequence[Claim], papers: Mapping[str,
         own = [claim for claim in claims if claim.paper == key]
         say(console, Text(_paper(key, papers.get(key)), "bold"))
         rows = [(f"  {claim.id}", claim.kind, _regimes(claim), claim.title) for claim in own]
-        print_table(console, ("  claim", "kind", "regime", "title"), rows, wrap="title")
+        print_table(console, ("  claim", "kind", "regime", "title"), rows, wrap=("  claim", "title"))
 
 
 def _paper(key: str, paper: Paper | None) -> str:
@@ -148,7 +157,8 @@ def print_plan(console: Console, plan: Plan, jobs: int) -> None:
         )
         for row in plan.rows
     ]
-    print_table(console, ("claim", "kind", "cells", "trials", "in ledger", "time", "can PASS"), rows)
+    head = ("claim", "kind", "cells", "trials", "in ledger", "time", "can PASS")
+    print_table(console, head, rows, wrap=("claim", "kind", "time"))
     say(console, "\nWith the most trials a run would find:")
     for row in plan.rows:
         for text in row.detectable:
@@ -179,7 +189,7 @@ def print_results(console: Console, records: Sequence[Record]) -> None:
         for record in records
     ]
     say(console, "")
-    print_table(console, head, rows)
+    print_table(console, head, rows, wrap=("claim", "estimate [interval]"))
     say(console, "")
     for record in records:
         if record["verdict"] != Outcome.PASS:

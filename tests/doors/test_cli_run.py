@@ -1,5 +1,6 @@
 """``whp run``: what it says, what it leaves, and how it exits."""
 
+import io
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from whp.cli import Exit, most_telling, verdict_code
+from whp.cli import Exit, main, most_telling, verdict_code
 
 
 def test_run_prints_a_line_a_claim_and_a_table(workplace):
@@ -204,3 +205,25 @@ def test_interrupt_keeps_what_was_measured_and_the_same_command_resumes(tmp_path
     assert said.code == 0
     assert f"the ledger has {made} trial" in said.out
     assert trials_in(ledger) == 200
+
+
+def test_a_terminal_without_unicode_gets_question_marks(inside, whp, monkeypatch):
+    whp("run", "demo/blunt.py", "--out", "out-ascii")  # its exponent is negative, with a true minus sign
+    bytes_out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(bytes_out, encoding="ascii"))
+    code = main(["report", "out-ascii"])
+    sys.stdout.flush()
+    assert code == 0
+    assert b" ?0.9" in bytes_out.getvalue() or b" ?1" in bytes_out.getvalue()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(inside):
+    done = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m whp list demo/ | head -n 1; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""

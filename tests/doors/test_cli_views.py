@@ -198,3 +198,15 @@ def test_brackets_in_a_sentence_are_no_markup():
     screen = io.StringIO()
     console.say(Console(file=screen), "in [bold] or [0, 1]")
     assert screen.getvalue() == "in [bold] or [0, 1]\n"
+
+
+def test_a_narrow_terminal_loses_no_column():
+    screen = io.StringIO()
+    head, row = ("claim", "verdict", "trials"), ("paper.a_rather_long_name", "INCONCLUSIVE", "12345")
+    console.print_table(Console(file=screen, width=40), head, [row], wrap=("claim",))
+    shown = screen.getvalue()
+    assert "INCONCLUSIVE" in shown
+    assert "12345" in shown
+    assert "paper.a_rather_long_name" not in shown  # folded ...
+    assert all(part in shown for part in ("paper.a_rather", "name"))  # ... and all there
+    assert max(map(len, shown.splitlines())) <= 40
