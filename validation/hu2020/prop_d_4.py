@@ -29,6 +29,7 @@ from whp.kernels import (
     subtract_linear_kernel_,
     taylor_terms,
 )
+from whp.kernels.quadrature import gaussian_mean
 from whp.linalg import frobenius_norm, spectral_norm
 
 from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, star
@@ -93,9 +94,13 @@ def diagonals(p, rng, device):
     X = data.sample(rng, p.n, p.d, as_dtype(p.dtype), device)  # (n, d)
     moments = phi.moments
     a = norm_ratios(X).cpu()  # (n,)
+    if phi.smooth:  # Phi(a, a, a) is one integral, E[phi'(sqrt(a) g)^2]
+        slopes = gaussian_mean(lambda g: phi.dphi(a.sqrt()[:, None] * g) ** 2)[0]
+    else:
+        slopes = Phi(phi, a, a, a).value
     linear = moments.zeta**2 * a + nu(phi, data.sigma_moment(p.d)) ** 2 / p.d
     return {
-        "diagonal": (a * Phi(phi, a, a, a).value - moments.gamma).abs().max(),
+        "diagonal": (a * slopes - moments.gamma).abs().max(),
         "linear diagonal": (linear - moments.zeta**2).abs().max(),
     }
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import sympy
 
 from whp import stats
 from whp.claims.budget import Share
@@ -83,6 +84,17 @@ class ExponentCheck(Check):
 
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Require that the hidden factor is positive and made of known symbols."""
+        inside = sympy.sympify(self.soft).replace(
+            lambda e: isinstance(e, sympy.log), lambda e: sympy.Integer(2)
+        )
+        powers = sorted(symbol.name for symbol in inside.free_symbols)
+        require(
+            not powers,
+            "soft",
+            "made of logarithms only, as a power could excuse anything",
+            powers,
+            ClaimError,
+        )
         soft = evaluate(self.soft, values, "soft")
         require(soft > 0, "soft", "positive along the path", soft, ClaimError)
 
