@@ -28,8 +28,3 @@ WHP = 'The paper: "high probability" means a large constant probability (such as
 def star(cell: dict[str, Value]) -> bool:
     """Keep every activation on Gaussian data, and erf and relu on all data."""
     return cell["data"] == "gaussian" or cell["activation"] in ("erf", "relu")
-
-
-def wide_star(cell: dict[str, Value]) -> bool:
-    """Keep everything at alpha = 0.1, and the star at other alphas."""
-    return cell["alpha"] == 0.1 or star(cell)

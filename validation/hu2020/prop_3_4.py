@@ -32,7 +32,6 @@ from ._setting import (
     WHP,
     X_ASSUMPTION,
     star,
-    wide_star,
 )
 
 d, n, m, alpha = symbols("d n m alpha")
@@ -80,7 +79,7 @@ square = experiment(
         Path(d=geometric(64, 1024, 5), n=d ** (1 + alpha), m=d ** (1 + alpha), even=["m"]),
         {**ALPHAS, "activation": MORE_ACTIVATIONS, "data": DATA},
         trials=(12, 40),
-        only=wide_star,
+        only=star,
     ),
     dtype="float32",
     failure_probability=2e-10,

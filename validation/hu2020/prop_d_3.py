@@ -94,7 +94,7 @@ def variance(X, phi, expected, rng):
         trials=(200, 2000),
     ),
     standard=Design(
-        Path(d=(12, 24, 48), **TWICE),
+        Path(d=(12, 24, 36), **TWICE),
         {"alpha": [0.1], "activation": MORE_ACTIVATIONS, "data": DATA},
         trials=(500, 4000),
         only=star,
