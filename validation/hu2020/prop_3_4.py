@@ -169,12 +169,12 @@ shares = {
         quick=Design(
             Path(d=(8,), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian", "rademacher"]},
-            trials=(400, 2000),
+            trials=(1200, 2700),
         ),
         standard=Design(
             Path(d=(6, 8, 10), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
-            trials=(400, 2000),
+            trials=(1200, 2700),
             only=star,
         ),
     )(diagonal_share)

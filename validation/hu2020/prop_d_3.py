@@ -91,12 +91,12 @@ def variance(X, phi, expected, rng):
     quick=Design(
         Path(d=(8, 16), **TWICE),
         {"alpha": [0.1], "activation": ["relu"], "data": ["gaussian"]},
-        trials=(200, 2000),
+        trials=(1200, 2700),
     ),
     standard=Design(
         Path(d=(12, 24, 36), **TWICE),
         {"alpha": [0.1], "activation": MORE_ACTIVATIONS, "data": DATA},
-        trials=(500, 4000),
+        trials=(1200, 4050),
         only=star,
     ),
 )

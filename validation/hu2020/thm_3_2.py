@@ -64,12 +64,12 @@ def star(cell):
     quick=Design(
         Path(d=(8, 16), **SIZES),
         {"alpha": [0.1], "activation": ["erf"], "data": ["gaussian"]},
-        trials=(200, 2000),
+        trials=(1200, 2700),
     ),
     standard=Design(
         Path(d=(8, 16, 32), **SIZES),
         {"alpha": [0.05, 0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
-        trials=(500, 4000),
+        trials=(1200, 4050),
     ),
     dtype="float32",
 )
