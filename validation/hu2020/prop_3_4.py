@@ -172,7 +172,7 @@ shares = {
             trials=(1200, 2700),
         ),
         standard=Design(
-            Path(d=(6, 8, 10), **sizes, even=["m"]),
+            Path(d=(6, 8), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
             trials=(1200, 2700),
             only=star,
