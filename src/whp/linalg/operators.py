@@ -97,8 +97,9 @@ def product_rounding(shape: tuple[int, ...], dtype: torch.dtype, frobenius: floa
 def frobenius_norm(A: torch.Tensor, *, block: int = 256) -> float:
     """Return the Frobenius norm of A, summed in float64.
 
-    Only ``block`` rows at a time are converted, so no second copy of A is made;
-    entries are scaled by the largest, so that squares neither overflow nor vanish.
+    Only ``block`` rows at a time are converted, so no second copy of A is made.
+    Squares of float32 numbers fit into float64; float64 entries are scaled by the
+    largest, so that their squares neither overflow nor vanish.
 
     Parameters
     ----------
@@ -117,20 +118,26 @@ def frobenius_norm(A: torch.Tensor, *, block: int = 256) -> float:
     A = A.detach()
     if largest == 0.0:
         return 0.0
+    scale = largest if A.dtype == torch.float64 else 1.0
     total = 0.0
     for start in range(0, A.shape[0], block):
-        total += float((A[start : start + block].to(torch.float64) / largest).square_().sum())
-    return largest * float(np.sqrt(total))
+        entries = A[start : start + block].to(torch.float64).flatten()
+        if scale != 1.0:
+            entries = entries / scale
+        total += float(torch.dot(entries, entries))
+    return scale * float(np.sqrt(total))
 
 
 def skew_norm(A: torch.Tensor, scale: float, *, block: int = 256) -> float:
-    """Return an upper bound of ``||(A - A.T) / 2||_F`` for a square A of size ``scale``, by row blocks."""
+    """Return an upper bound of ``||(A - A.T) / 2||_F`` for a square A of size ``scale``, by tiles."""
     if scale == 0.0:
         return 0.0
     total = 0.0
-    for start in range(0, A.shape[0], block):
-        rows = A[start : start + block, start:].to(torch.float64)
-        columns = A[start:, start : start + block].T.to(torch.float64)
-        total += float(((rows - columns) / scale).square_().sum())
-    # Blocks on the diagonal are counted twice: an upper bound.
+    for i in range(0, A.shape[0], block):
+        for j in range(i, A.shape[0], block):
+            tile, mirrored = A[i : i + block, j : j + block], A[j : j + block, i : i + block].T
+            if not torch.equal(tile, mirrored):  # most matrices here are exactly symmetric: no arithmetic
+                difference = tile.to(torch.float64) - mirrored.to(torch.float64)
+                total += float((difference / scale).square_().sum())
+    # Tiles on the diagonal are counted twice: an upper bound.
     return 0.5 * scale * float(np.sqrt(2.0 * total))
