@@ -14,6 +14,7 @@ from whp.claims import (
     Status,
     experiment,
     geometric,
+    rate,
     search,
     symbols,
 )
@@ -197,3 +198,9 @@ class TestExperiment:
         where = growth.design("standard").points({"alpha": 0.1, "data": "gaussian"})[0]
         with pytest.raises(AttributeError, match=r"^point must have one of alpha, data, d, n, got 'm'$"):
             where.m  # noqa: B018
+
+
+def test_soft_factor_must_be_logarithmic():
+    """A hidden power would make a check that cannot FAIL."""
+    with pytest.raises(ClaimError, match="soft must be made of logarithms only"):
+        rate(experiment=growth, statistic="top", quantity="Y", bound=d, soft=d**0.5)

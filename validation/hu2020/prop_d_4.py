@@ -42,7 +42,7 @@ PATH = {"n": d ** (1 + alpha)}
     quick=Design(
         Path(d=geometric(16, 128, 4), **PATH),
         {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
-        trials=(12, 27),
+        trials=(24, 122),
     ),
     standard=Design(
         Path(d=geometric(48, 512, 5), **PATH),
