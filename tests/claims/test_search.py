@@ -67,13 +67,16 @@ def test_counterexample_is_shown_shrunk():
     assert verdict.estimate >= 0.5
 
 
-def test_nan_is_a_counterexample():
-    assert decide(search(undefined, given=NUMBERS)).outcome is Outcome.FAIL
+def test_nan_is_no_measurement_and_no_counterexample():
+    with pytest.raises(MeasurementError, match=r"^excess must be a number, got 'nan at a = .*, b = .*'$"):
+        measured(search(undefined, given=NUMBERS))
+    with pytest.raises(
+        MeasurementError, match=r"^excess must be a number, got 'nan at the top of the hill'$"
+    ):
+        measured(search(means, given=NUMBERS, ascend=lambda rng: (math.nan, "the top of the hill")))
 
 
-@pytest.mark.parametrize(
-    ("climbed", "outcome"), [(0.5, Outcome.FAIL), (-0.5, Outcome.PASS), (math.nan, Outcome.FAIL)]
-)
+@pytest.mark.parametrize(("climbed", "outcome"), [(0.5, Outcome.FAIL), (-0.5, Outcome.PASS)])
 def test_gradient_ascent_counts(climbed, outcome):
     verdict = decide(search(means, given=NUMBERS, ascend=lambda rng: (climbed, "the top of the hill")))
     assert verdict.outcome is outcome

@@ -11,7 +11,7 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import Check, bound_values, latex, points_figure, require_in
+from whp.claims.check import Check, bound_values, join, latex, points_figure, require_in
 from whp.claims.experiment import CellSample
 from whp.claims.path import evaluate
 from whp.claims.verdict import RANK, CellVerdict, Outcome
@@ -89,6 +89,9 @@ class Bound(Check):
         values = sample.values(self.statistic)  # (trials, points)
         trials, points = values.shape
         lost = np.isnan(values)  # trials that gave no number
+        incident = self.unmeasured(sample, share, stats.BERNOULLI_SEQUENCE.name, "not applied")
+        if incident is not None and lost.all():
+            return incident
         rows = []
         for k in range(points):
             for level in self.levels:
@@ -126,7 +129,7 @@ class Bound(Check):
             threshold=f"failure probability at most {level:g}, at every point"
             + (" and level" if len(self.levels) > 1 else "")
             + (f"; shown for {where}" if where else ""),
-            advice=advice,
+            advice=join([incident.advice if incident is not None else "", advice]),
             detectable=stats.bernoulli_detectable(level, trials, share.false_fail).high - level,
             slack=slack,
             figure={

@@ -23,7 +23,7 @@ from whp.claims.check import Check, latex, require_in
 from whp.claims.experiment import PROFILES, CellSample, Design, Experiment, default_name
 from whp.claims.path import Point
 from whp.claims.verdict import CellVerdict, Outcome
-from whp.errors import ClaimError, MeasurementError, require
+from whp.errors import ClaimError, MeasurementError, fail, require
 from whp.interval import Interval
 
 
@@ -79,10 +79,14 @@ def search(
     def measure(p: Point, rng: np.random.Generator, device: Any) -> dict[str, Any]:
         worst = [-math.inf]
         seen = [0]
+        undefined: list[str] = []
 
         def violated(inputs: dict[str, Any]) -> bool:
             excess = _excess(check(**inputs))
             seen[0] += 1
+            if math.isnan(excess):
+                undefined.append(_describe(inputs))
+                return False
             worst[0] = max(worst[0], excess)
             return excess > tolerance
 
@@ -109,9 +113,14 @@ def search(
         if ascend is not None:
             climbed, where = ascend(rng)
             climbed = _excess(climbed)
-            if climbed > max(excess, tolerance):
-                result["counterexample"] = where
-            excess = max(excess, climbed)
+            if math.isnan(climbed):
+                undefined.append(where)
+            else:
+                if climbed > max(excess, tolerance):
+                    result["counterexample"] = where
+                excess = max(excess, climbed)
+        if undefined and excess <= tolerance:  # a slip of the check, more likely than of the statement
+            fail("excess", "a number", f"nan at {undefined[0]}", MeasurementError)
         require(excess > -math.inf, "excess", "above -inf for some input", excess, MeasurementError)
         return {"excess": excess, "examples": seen[0], **result}
 
@@ -124,9 +133,9 @@ def search(
 
 
 def _excess(value: Any) -> float:
-    """Return an excess as a number that a trial may return: a NaN is no agreement, and infinity is large."""
+    """Return an excess that a trial may return: infinity is large, a NaN is left to the caller."""
     excess = float(value)
-    return 1e300 if math.isnan(excess) else min(excess, 1e300)
+    return excess if math.isnan(excess) else min(excess, 1e300)
 
 
 @contextmanager
