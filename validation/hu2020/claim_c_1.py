@@ -81,6 +81,7 @@ def growth(problem, share):
 
 
 def growth_doubled(problem, share):
+    """As ``growth``; its own name is that of another search, in which eta goes up to twice the edge."""
     return growth(problem, share)
 
 

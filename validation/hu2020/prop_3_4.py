@@ -37,13 +37,18 @@ from ._setting import (
 d, n, m, alpha = symbols("d n m alpha")
 
 
-def deviation(p, rng, device):
-    """Norms of Theta_1(W(0)) - Theta^lin1, and of the same with nu left out of Theta^lin1."""
+def difference(p, rng, device):
+    """Theta_1(W(0)) - Theta^lin1, shape (n, n), with its activation and nu."""
     data, phi, dtype = data_distribution(p.data), activation(p.activation), as_dtype(p.dtype)
     X = data.sample(rng, p.n, p.d, dtype, device)  # (n, d)
     W = symmetric_init(rng, p.m, p.d, dtype, device).W_half  # (m/2, d); the other half repeats it
     nu_ = nu(phi, data.sigma_moment(p.d))
-    D = subtract_linear_kernel_(first_layer_ntk(X, W, phi), X, phi.moments.zeta, nu_)  # (n, n)
+    return subtract_linear_kernel_(first_layer_ntk(X, W, phi), X, phi.moments.zeta, nu_), phi, nu_
+
+
+def deviation(p, rng, device):
+    """Norms of Theta_1(W(0)) - Theta^lin1, and of the same with nu left out of Theta^lin1."""
+    D, _, nu_ = difference(p, rng, device)
     numbers = {
         "spectral": spectral_norm(D, rng, symmetric=True, failure_probability=1e-10).high,
         "frobenius": frobenius_norm(D),
@@ -58,13 +63,8 @@ def deviation(p, rng, device):
 
 def diagonal_share(p, rng, device):
     """sqrt(n) (gamma - zeta^2) over the Frobenius norm: what the diagonal alone would give."""
-    data, phi, dtype = data_distribution(p.data), activation(p.activation), as_dtype(p.dtype)
-    X = data.sample(rng, p.n, p.d, dtype, device)  # (n, d)
-    W = symmetric_init(rng, p.m, p.d, dtype, device).W_half  # (m/2, d)
-    zeta, gamma = phi.moments.zeta, phi.moments.gamma
-    nu_ = nu(phi, data.sigma_moment(p.d))
-    D = subtract_linear_kernel_(first_layer_ntk(X, W, phi), X, zeta, nu_)  # (n, n)
-    return p.n**0.5 * (gamma - zeta**2) / frobenius_norm(D)
+    D, phi, _ = difference(p, rng, device)
+    return p.n**0.5 * (phi.moments.gamma - phi.moments.zeta**2) / frobenius_norm(D)
 
 
 ALPHAS = {"alpha": [0.1, 0.2]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whp.errors import UsageError, require
+from whp.stats import split
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Budget:
 
     def claim_share(self) -> Share:
         """The share of one claim."""
-        return Share(self.false_fail / self.claims, self.false_pass / self.claims)
+        return Share(split(self.false_fail, self.claims), split(self.false_pass, self.claims))
 
     def decision_share(self, decisions: int, certificate: float = 0.0) -> Share:
         """The share of one of ``decisions`` decisions of a claim.
@@ -57,12 +58,13 @@ class Budget:
         """
         require(decisions >= 1, "number of decisions", "at least 1", decisions, UsageError)
         share = self.claim_share()
-        fail_rate = share.false_fail / decisions - certificate
+        false_fail = split(share.false_fail, decisions)
+        fail_rate = false_fail - certificate
         pass_rate = share.false_pass - certificate
         require(
             min(fail_rate, pass_rate) > 0,
             "failure probability of the certified statistics",
-            f"below the claim's share of the budget ({share.false_fail / decisions:.3g})",
+            f"below the claim's share of the budget ({false_fail:.3g})",
             certificate,
             UsageError,
         )
