@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,37 +16,29 @@ import typer
 from typer.exceptions import TyperException
 
 import whp
+from whp import cli_trust
 from whp.errors import UsageError, WhpError, require
+from whp.options import (
+    ALPHA,
+    DEVICE,
+    LEDGER,
+    Alpha,
+    Device,
+    Exit,
+    Jobs,
+    Ledger,
+    Profile,
+    Seed,
+    Selection,
+    broken_code,
+    check_options,
+    complain,
+    most_telling,
+    verdict_code,
+)
 
 if TYPE_CHECKING:  # these take a second to import, which --version and --help must not wait for
     from whp.claims import Claim
-    from whp.engine.discovery import Discovery
-    from whp.report.run import Record
-
-
-class Exit(IntEnum):
-    """Exit codes of ``whp``; of several that apply, the first in this order."""
-
-    INTERRUPTED = 130
-    INTERNAL = 3
-    FAIL = 1
-    USAGE = 2
-    NOTHING = 5
-    INCONCLUSIVE = 7
-    PASS = 0
-
-    @property
-    def meaning(self) -> str:
-        """One phrase."""
-        return {
-            Exit.PASS: "all claims PASS",
-            Exit.FAIL: "some claim FAILs",
-            Exit.USAGE: "wrong usage, or a claim file is broken (the others have run)",
-            Exit.INTERNAL: "an error inside whp; WHP_TRACEBACK=1 shows where",
-            Exit.NOTHING: "nothing was measured",
-            Exit.INCONCLUSIVE: "no FAIL, but some claim is INCONCLUSIVE, or a false twin has passed",
-            Exit.INTERRUPTED: "interrupted by Ctrl-C; the same command resumes",
-        }[self]
 
 
 EPILOG = "Exit codes: " + "; ".join(f"{code} {code.meaning}" for code in sorted(Exit)) + "."
@@ -61,30 +52,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Selection = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SELECTION...",
-        help="Papers (hu2020), claim ids (hu2020.prop_3_4), globs over ids ('hu2020.prop_*'),"
-        " or paths to claim files and folders.",
-    ),
-]
-Profile = Annotated[
-    str, typer.Option(help="quick (seconds), standard (about half an hour) or paper (the printed sizes).")
-]
-Seed = Annotated[int | None, typer.Option(help="Root seed of all trials.  [default: 0]", show_default=False)]
-Jobs = Annotated[
-    int | None, typer.Option(help="Worker processes.  [default: number of cores]", show_default=False)
-]
-Alpha = Annotated[
-    float, typer.Option(help="The run's rate of false FAILs, and of false PASSes, over all its claims.")
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:K, or auto (CUDA if there is one).")]
-Ledger = Annotated[Path, typer.Option(help="SQLite file with all trials ever made.")]
-
-LEDGER = Path(".whp/ledger.sqlite")
-ALPHA = 0.01
-DEVICE = "cpu"
+cli_trust.register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -106,7 +74,7 @@ def list_(selection: Selection = []) -> int:  # noqa: B006 - typer reads the def
 
     found, claims = resolve(selection)
     print_claims(make_console(), claims, found.papers)
-    return _broken(found)
+    return broken_code(found)
 
 
 @app.command()
@@ -120,7 +88,7 @@ def show(
     found, claims = resolve([id])
     for claim in claims:
         print_claim(make_console(), claim, found.papers.get(claim.paper))
-    return _broken(found) if not claims else Exit.PASS
+    return broken_code(found) if not claims else Exit.PASS
 
 
 @app.command()
@@ -141,7 +109,7 @@ def check(
         f"well formed: {many(len(found.claims), 'claim')} in {many(files, 'file')};"
         f" broken: {many(len(found.broken), 'file')}"
     )
-    return _broken(found)
+    return broken_code(found)
 
 
 @app.command()
@@ -180,11 +148,11 @@ def run(
     from whp.report.run import BrokenFile, RunInfo
     from whp.report.writer import check_writable, write_report
 
-    _check(profile, jobs, seed, alpha)
+    check_options(profile, jobs, seed, alpha)
     require(not fresh or seed is None, "--seed", "left out with --fresh, which draws one", seed, UsageError)
     found, claims = resolve(selection)
     if not claims:
-        return _broken(found) or Exit.NOTHING
+        return broken_code(found) or Exit.NOTHING
     resolve_device(device)
     out = out if out is not None else Path("reports") / f"run-{profile}"
     check_writable(out)
@@ -230,8 +198,8 @@ def run(
     files = write_report(out, verdicts, run=info, papers=papers, broken=broken)
     say(console, f"Report: {files.html}")
     for claim in result.broken:
-        _complain(str(claim))
-    codes = [_broken(found), Exit.USAGE if result.broken else Exit.PASS, verdict_code(records)]
+        complain(str(claim))
+    codes = [broken_code(found), Exit.USAGE if result.broken else Exit.PASS, verdict_code(records)]
     return most_telling([*codes, Exit.INTERRUPTED if result.interrupted else Exit.PASS])
 
 
@@ -260,10 +228,10 @@ def plan(
     from whp.engine.environment import available_cores
     from whp.engine.plan import plan as plan_claims
 
-    _check(profile, jobs, seed, alpha)
+    check_options(profile, jobs, seed, alpha)
     found, claims = resolve(selection)
     if not claims:
-        return _broken(found) or Exit.NOTHING
+        return broken_code(found) or Exit.NOTHING
     planned = plan_claims(
         claims,
         profile=profile,
@@ -274,7 +242,7 @@ def plan(
         probe=probe,
     )
     print_plan(make_console(), planned, jobs or available_cores())
-    return _broken(found)
+    return broken_code(found)
 
 
 @app.command()
@@ -300,16 +268,6 @@ def report(
     return Exit.PASS
 
 
-def _check(profile: str, jobs: int | None, seed: int | None, alpha: float) -> None:
-    """What can be said of the options before anything slow is imported or done."""
-    from whp.claims import PROFILES
-
-    require(profile in PROFILES, "--profile", f"one of {', '.join(PROFILES)}", profile, UsageError)
-    require(jobs is None or jobs >= 1, "--jobs", "at least 1", jobs, UsageError)
-    require(seed is None or seed >= 0, "--seed", "a non-negative integer", seed, UsageError)
-    require(0 < alpha < 0.5, "--alpha", "in (0, 0.5)", alpha, UsageError)
-
-
 def _unlike(**options: object) -> str:
     """Those of the options that are not at their defaults, as they are typed."""
     defaults = {"alpha": ALPHA, "device": DEVICE}
@@ -326,33 +284,6 @@ def _again(claim: Claim, profile: str, seed: int, extra: str) -> str:
     return f"whp run {word} --profile {profile} --seed {seed}{extra}"
 
 
-def _broken(found: Discovery) -> int:
-    """Name the broken files on stderr; the exit code that they call for."""
-    for file in found.broken:
-        _complain(str(file))
-    return Exit.USAGE if found.broken else Exit.PASS
-
-
-def _complain(sentence: str) -> None:
-    print(f"whp: {sentence}", file=sys.stderr)
-
-
-def verdict_code(records: Sequence[Record]) -> Exit:
-    """The exit code for some verdicts. A PASS whose false twin passes too has shown nothing."""
-    if not any(record["trials"] for record in records):
-        return Exit.NOTHING
-    words = {record["verdict"] for record in records}
-    twins = {outcome for record in records for outcome in record["twins"].values()}
-    if "FAIL" in words:
-        return Exit.FAIL
-    return Exit.INCONCLUSIVE if "INCONCLUSIVE" in words or "PASS" in twins else Exit.PASS
-
-
-def most_telling(codes: Sequence[int]) -> Exit:
-    """Of several exit codes, the first in the order of :class:`Exit`."""
-    return next(code for code in Exit if code in codes)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every error is one sentence on stderr."""
     for stream in (sys.stdout, sys.stderr):
@@ -364,10 +295,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except WhpError as error:
-        _complain(str(error))
+        complain(str(error))
         return error.exit_code
     except TyperException as error:  # a word of the command line
-        _complain(f"{error.format_message()} (whp --help)")
+        complain(f"{error.format_message()} (whp --help)")
         return Exit.USAGE
     except BrokenPipeError:  # the reader, e.g. head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -375,5 +306,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("WHP_TRACEBACK"):
             raise
-        _complain(f"internal error: {type(error).__name__}: {error} (WHP_TRACEBACK=1 shows where)")
+        complain(f"internal error: {type(error).__name__}: {error} (WHP_TRACEBACK=1 shows where)")
         return Exit.INTERNAL

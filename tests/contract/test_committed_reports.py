@@ -59,7 +59,7 @@ def test_readme_shows_the_reference_run():
 
 
 def test_readme_lists_the_exit_codes_of_the_program():
-    from whp.cli import Exit
+    from whp.options import Exit
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for code in Exit:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from whp.cli import Exit, main, most_telling, verdict_code
+from whp.cli import main
+from whp.options import Exit, most_telling, verdict_code
 
 
 def test_run_prints_a_line_a_claim_and_a_table(workplace):

@@ -10,8 +10,9 @@ from rich.console import Console
 
 import whp as package
 from whp import console
-from whp.cli import EPILOG, Exit
+from whp.cli import EPILOG
 from whp.engine.events import ClaimDecided, Progress, RunStarted
+from whp.options import Exit
 
 
 def test_list_names_every_claim_of_a_folder(inside, whp):

@@ -1,0 +1,105 @@
+"""What the commands share: their options, the exit codes, and how they complain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from whp.errors import UsageError, require
+
+if TYPE_CHECKING:
+    from whp.engine.discovery import Discovery
+    from whp.report.run import Record
+
+
+class Exit(IntEnum):
+    """Exit codes of ``whp``; of several that apply, the first in this order."""
+
+    INTERRUPTED = 130
+    INTERNAL = 3
+    FAIL = 1
+    USAGE = 2
+    NOTHING = 5
+    INCONCLUSIVE = 7
+    PASS = 0
+
+    @property
+    def meaning(self) -> str:
+        """One phrase."""
+        return {
+            Exit.PASS: "all claims PASS",
+            Exit.FAIL: "some claim FAILs",
+            Exit.USAGE: "wrong usage, or a claim file is broken (the others have run)",
+            Exit.INTERNAL: "an error inside whp; WHP_TRACEBACK=1 shows where",
+            Exit.NOTHING: "nothing was measured",
+            Exit.INCONCLUSIVE: "no FAIL, but some claim is INCONCLUSIVE, or a false twin has passed",
+            Exit.INTERRUPTED: "interrupted by Ctrl-C; the same command resumes",
+        }[self]
+
+
+Selection = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SELECTION...",
+        help="Papers (hu2020), claim ids (hu2020.prop_3_4), globs over ids ('hu2020.prop_*'),"
+        " or paths to claim files and folders.",
+    ),
+]
+Profile = Annotated[
+    str, typer.Option(help="quick (seconds), standard (about half an hour) or paper (the printed sizes).")
+]
+Seed = Annotated[int | None, typer.Option(help="Root seed of all trials.  [default: 0]", show_default=False)]
+Jobs = Annotated[
+    int | None, typer.Option(help="Worker processes.  [default: number of cores]", show_default=False)
+]
+Alpha = Annotated[
+    float, typer.Option(help="The run's rate of false FAILs, and of false PASSes, over all its claims.")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:K, or auto (CUDA if there is one).")]
+Ledger = Annotated[Path, typer.Option(help="SQLite file with all trials ever made.")]
+
+LEDGER = Path(".whp/ledger.sqlite")
+ALPHA = 0.01
+DEVICE = "cpu"
+
+
+def check_options(profile: str, jobs: int | None, seed: int | None, alpha: float) -> None:
+    """What can be said of the options before anything slow is imported or done."""
+    from whp.claims import PROFILES
+
+    require(profile in PROFILES, "--profile", f"one of {', '.join(PROFILES)}", profile, UsageError)
+    require(jobs is None or jobs >= 1, "--jobs", "at least 1", jobs, UsageError)
+    require(seed is None or seed >= 0, "--seed", "a non-negative integer", seed, UsageError)
+    require(0 < alpha < 0.5, "--alpha", "in (0, 0.5)", alpha, UsageError)
+
+
+def broken_code(found: Discovery) -> int:
+    """Name the broken files on stderr; the exit code that they call for."""
+    for file in found.broken:
+        complain(str(file))
+    return Exit.USAGE if found.broken else Exit.PASS
+
+
+def complain(sentence: str) -> None:
+    print(f"whp: {sentence}", file=sys.stderr)
+
+
+def verdict_code(records: Sequence[Record]) -> Exit:
+    """The exit code for some verdicts. A PASS whose false twin passes too has shown nothing."""
+    if not any(record["trials"] for record in records):
+        return Exit.NOTHING
+    words = {record["verdict"] for record in records}
+    twins = {outcome for record in records for outcome in record["twins"].values()}
+    if "FAIL" in words:
+        return Exit.FAIL
+    return Exit.INCONCLUSIVE if "INCONCLUSIVE" in words or "PASS" in twins else Exit.PASS
+
+
+def most_telling(codes: Sequence[int]) -> Exit:
+    """Of several exit codes, the first in the order of :class:`Exit`."""
+    return next(code for code in Exit if code in codes)
