@@ -1,0 +1,1 @@
+"""The error rates of whp itself: simulated claims whose truth is known, through the real decision code."""
