@@ -17,11 +17,13 @@ BERNOULLI_SEQUENCE = Rule(
     "beta-binomial mixture sequence",
     "exact for Bernoulli trials whose success probability given the past is constant",
     "Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon 2021, beta-binomial mixture",
+    exact=True,
 )
 BETTING_SEQUENCE = Rule(
     "hedged betting sequence",
     "exact for values in a known range whose mean given the past is constant",
     "Waudby-Smith and Ramdas 2024, Estimating means of bounded random variables by betting, Theorem 3",
+    exact=True,
 )
 
 # Rounding in a log-capital of up to 1e6 terms stays below this; intervals are widened by it.
@@ -116,6 +118,16 @@ def _log_capital(x: Array, bets: Array, m: float) -> Array:
     stakes = np.minimum(bets, 0.5 / m) if m > 0.0 else bets
     capital: Array = np.cumsum(np.log1p(stakes * (x - m)), axis=-1)
     return capital
+
+
+def betting_log_capitals(unit: Array, alpha: float, low: float, high: float) -> tuple[float, float]:
+    """Log-wealth after values in [0, 1] of the gambler against every mean up to ``low``, and of the other
+    against every mean from ``high`` on; infinite where there is no such mean.
+    """
+    bets = _plug_in_bets(unit, alpha)
+    above = float(_log_capital(unit, bets, low)[-1]) if low > 0.0 else math.inf
+    below = float(_log_capital(1.0 - unit, bets, 1.0 - high)[-1]) if high < 1.0 else math.inf
+    return above, below
 
 
 def _betting_fall(x: Array, bets: Array, alpha: float) -> float:

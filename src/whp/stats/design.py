@@ -16,7 +16,7 @@ from scipy.stats import binom, nct
 
 from whp.errors import require
 from whp.interval import Interval
-from whp.stats.bounded import bernoulli_log_evalue
+from whp.stats.bounded import bernoulli_log_evalue, betting_log_capitals
 from whp.stats.sequences import DEFAULT_C2, require_count, require_level, t_half_width_factor
 
 
@@ -198,3 +198,48 @@ def bernoulli_trials_needed(
         return most >= 0 and bool(np.float64(binom.cdf(most, n, p_true)) >= power)
 
     return _smallest(enough, 1, limit)
+
+
+def betting_trials_needed(
+    accept: Interval, alpha: float, low: float = 0.0, high: float = 1.0, *, limit: int = 100_000
+) -> int | None:
+    """Fewest trials after which `whp.stats.betting_sequence` can lie inside ``accept``, at the best of luck.
+
+    That is: values that are all the same, at the place in ``accept`` that is best for both gamblers together.
+    By the concavity of the logarithm values that differ, at the same stakes, give them less.
+
+    Parameters
+    ----------
+    accept : Interval
+        Where the interval shall lie; an end may be infinite.
+    alpha : float
+        Error rate of the sequence.
+    low, high : float
+        Known range of the values.
+    limit : int
+        Largest number considered.
+
+    Returns
+    -------
+    int or None
+        None when ``limit`` trials do not suffice, as where ``accept`` lies outside of the range.
+    """
+    require_level(alpha)
+    finite = math.isfinite(low) and math.isfinite(high)
+    require(finite and low < high, "range", "a pair low < high", (low, high))
+    ends = [(end - low) / (high - low) for end in (accept.low, accept.high)]
+    wanted = math.log(2.0 / alpha)
+
+    def enough(n: int) -> bool:
+        place = (max(ends[0], 0.0), min(ends[1], 1.0))
+        for _ in range(20):  # the capital of one gambler grows with the place, that of the other falls
+            middle = 0.5 * (place[0] + place[1])
+            above, below = betting_log_capitals(np.full(n, middle), alpha, *ends)
+            if min(above, below) >= wanted:
+                return True
+            if max(above, below) < wanted:
+                return False
+            place = (middle, place[1]) if above < wanted else (place[0], middle)
+        return False
+
+    return _smallest(enough, 1, limit) if ends[0] < 1.0 and ends[1] > 0.0 else None
