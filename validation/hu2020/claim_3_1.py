@@ -64,6 +64,8 @@ norms = claim(
                 "sqrt(log n) / d instead of sqrt(log n / d)", bound=sympy.sqrt(sympy.log(n)) / d
             ),
             "exponent": Twin("better by d^(1/4)", bound=r / d**0.25),
+            "factor": Twin("the factor 1/d dropped on the left", bound=r / d),
+            "direction": Twin("of that order, where signs have norm sqrt(d) exactly", direction="both"),
         },
     ),
     title="Squared norms of the data concentrate around d",
@@ -100,7 +102,10 @@ gram = claim(
         quantity=r"\|X X^\top\|",
         bound=n,
         rounding=1e-6,
-        twins={"exponent": Twin("n^(3/4) instead of n", bound=n**0.75)},
+        twins={
+            "exponent": Twin("n^(3/4) instead of n", bound=n**0.75),
+            "factor": Twin("||X|| for ||X X^T||", bound=n**0.5),
+        },
     ),
     rate(
         name="lower",
@@ -110,7 +115,10 @@ gram = claim(
         bound=n,
         direction="lower",
         rounding=1e-6,
-        twins={"log factor": Twin("n log(n)^2 instead of n", bound=n * sympy.log(n) ** 2)},
+        twins={
+            "log factor": Twin("n log(n)^2 instead of n", bound=n * sympy.log(n) ** 2),
+            "trace": Twin("of the order of the trace, n d", bound=n * d),
+        },
     ),
     title="The Gram matrix of the data has norm of order n",
     locus="Claim 3.1, third part",

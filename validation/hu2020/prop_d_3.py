@@ -134,7 +134,10 @@ proposition = claim(
         quantity=NORM,
         bound=n / d ** (1 + alpha),
         delta=0.01,
-        twins={"constant": Twin("constant 1/20 instead of one", bound=n / d ** (1 + alpha) / 20)},
+        twins={
+            "constant": Twin("constant 1/20 instead of one", bound=n / d ** (1 + alpha) / 20),
+            "factor": Twin("without n, as for a mean over data", bound=1 / d ** (1 + alpha)),
+        },
     ),
     rate(
         name="rate",

@@ -36,7 +36,10 @@ claims = [
             quantity=quantity,
             bound=RADIUS,
             delta=0.01,
-            twins={"constant": Twin("radius 1/10 of the printed one", bound=RADIUS / 10)},
+            twins={
+                "constant": Twin("radius 1/10 of the printed one", bound=RADIUS / 10),
+                "factor": Twin("without sqrt(d)", bound=sympy.sqrt(sympy.log(d)) / 2),
+            },
         ),
         rate(
             name=f"{name}, rate",
