@@ -126,12 +126,20 @@ def diagonal_part_small(A):
     return excess(norm(np.diag(A.diagonal())), 0.9 * norm(A))
 
 
+def diagonal_part_frobenius(A):
+    return excess(float(np.linalg.norm(A.diagonal())), norm(A))
+
+
 def off_diagonal_part(A):
     return excess(norm(A - np.diag(A.diagonal())), 2 * norm(A))
 
 
 def off_diagonal_part_small(A):
     return excess(norm(A - np.diag(A.diagonal())), 1.5 * norm(A))
+
+
+def off_diagonal_part_entry(A):
+    return excess(norm(A - np.diag(A.diagonal())), 2 * np.abs(A).max())
 
 
 b_2 = claim(
@@ -146,7 +154,11 @@ b_2 = claim(
         twins={
             "constant": Twin(
                 "0.9 instead of 1", experiment=search(diagonal_part_small, given=SQUARE, shrink=False)
-            )
+            ),
+            "frobenius": Twin(
+                "Frobenius norm on the left",
+                experiment=search(diagonal_part_frobenius, given=SQUARE, shrink=False),
+            ),
         },
     ),
     always(
@@ -165,7 +177,11 @@ b_2 = claim(
                     ascend=climb(lambda A: top(off(A)) / (1.5 * top(A)), (8, 8)),
                     shrink=False,
                 ),
-            )
+            ),
+            "entry": Twin(
+                "largest entry on the right",
+                experiment=search(off_diagonal_part_entry, given=SQUARE, shrink=False),
+            ),
         },
     ),
     title="The diagonal part has at most the norm, the off-diagonal part at most twice the norm",
