@@ -1,7 +1,7 @@
 """Measured error rates of the decision rules, at the edge where they are largest.
 
 Simulated claims that are off by exactly the stated discrepancy, or true with nothing to spare, go through
-``Check.decide`` at successive looks, and the first decision stands. The number of wrong ones is compared with
+``Check.outcome`` at successive looks, and the first decision stands. The number of wrong ones is compared to
 the nominal rate by a binomial bound with a false alarm of 1e-6 (`most`): a rule that keeps its rate is
 accused with at most that probability. A naive rule is accused by the same bound.
 """
@@ -16,7 +16,6 @@ from scipy.stats import binom
 
 from whp import stats
 from whp.claims import Outcome, Share, bound, decay, limit, mean, order, rate
-from whp.interval import Interval
 
 NOMINAL = 0.05
 PASS_ONLY = Share(1e-12, NOMINAL)
@@ -30,17 +29,6 @@ def most(claims: int) -> int:
     return int(binom.isf(1e-6, claims, NOMINAL))
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """Leave out what is shown beside a verdict and takes most of the time; it decides nothing."""
-    shape = stats.SkewnessCheck(0.0, 0.0, 0, stats.Shape.NEAR_GAUSSIAN)
-    monkeypatch.setattr(stats, "skewness_check", lambda series: shape)
-    monkeypatch.setattr(stats, "detectable", lambda *arguments: float("nan"))
-    monkeypatch.setattr(stats, "bernoulli_detectable", lambda *arguments: Interval(0.0, 0.0))
-    monkeypatch.setattr(stats, "trials_needed", lambda *arguments: None)
-    monkeypatch.setattr(stats, "bernoulli_trials_needed", lambda *arguments: None)
-
-
 def tally(simulate, check, values, share, looks=LOOKS, naive=None):
     """Decisions on many simulated claims; values of shape (claims, trials, points)."""
     found: Counter[Outcome] = Counter()
@@ -48,7 +36,7 @@ def tally(simulate, check, values, share, looks=LOOKS, naive=None):
         sample = simulate.sample(check.experiment, numbers)
         for look in looks:
             seen = sample.prefix(look)
-            outcome = naive(seen) if naive else check.decide(seen, share).outcome
+            outcome = naive(seen) if naive else check.outcome(seen, share)
             if outcome is not Outcome.INCONCLUSIVE:
                 break
         found[outcome] += 1

@@ -30,7 +30,7 @@ from whp.claims.referee import Referee
 from whp.claims.reproduction import Reproduction as reproduction
 from whp.claims.search import Always as always
 from whp.claims.search import search
-from whp.claims.verdict import CellVerdict, Outcome, Regime, Verdict, combine, verdict_record
+from whp.claims.verdict import CellVerdict, Guarantee, Outcome, Regime, Verdict, combine, verdict_record
 
 __all__ = [
     "PROFILES",
@@ -41,6 +41,7 @@ __all__ = [
     "Claim",
     "Design",
     "Experiment",
+    "Guarantee",
     "Outcome",
     "Path",
     "Point",

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 import sympy
 
-from whp import stats
 from whp.claims.budget import Share
 from whp.claims.experiment import PROFILES, CellSample, Experiment
 from whp.claims.path import evaluate
@@ -160,6 +159,10 @@ class Check(ABC):
     def decide(self, sample: CellSample, share: Share) -> CellVerdict:
         """Decide from all trials made so far in one cell; valid at any number of looks."""
 
+    def outcome(self, sample: CellSample, share: Share) -> Outcome:
+        """Return what `decide` decides, without its words and figures."""
+        return self.decide(sample, share).outcome
+
     def decisions_per_cell(self, points: int) -> int:
         """How many decisions in a cell can each FAIL the claim."""
         return 1
@@ -205,16 +208,6 @@ def require_in(value: Any, low: float, high: float, what: str) -> None:
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and low < value < high
     rule = "a positive number" if (low, high) == (0.0, np.inf) else f"a number in ({low:g}, {high:g})"
     require(good, what, rule, value, ClaimError)
-
-
-def shape_warnings(series: np.ndarray, what: str) -> list[str]:
-    """Say where the values look unlike those for which the t-sequence is exact."""
-    shape = stats.skewness_check(series).shape
-    if shape is stats.Shape.CONSTANT:
-        return [f"{what}: {shape.advice[0].lower()}{shape.advice[1:]}"]
-    if shape in (stats.Shape.SKEWED, stats.Shape.HEAVY_TAILED):
-        return [f"{what} are {shape.label}: the error rates are asymptotic. {shape.advice}"]
-    return []
 
 
 def bound_values(expression: Any, sample: CellSample, what: str) -> np.ndarray:

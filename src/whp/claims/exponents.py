@@ -20,32 +20,20 @@ import sympy
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import Check, bound_values, lead_sizes, points_figure, require_in, shape_warnings
+from whp.claims.check import Check, bound_values, join, lead_sizes, points_figure, require_in
 from whp.claims.experiment import CellSample
+from whp.claims.holds import (
+    SKEWNESS_OF_SLOPES,
+    hold_for_dependence,
+    hold_for_shape,
+    hold_for_ties,
+    shape_warnings,
+)
 from whp.claims.path import evaluate
-from whp.claims.verdict import CellVerdict, Outcome
+from whp.claims.ruling import RULE, Exponent, Ruling, ends_of, finite_size, functionals
+from whp.claims.verdict import CellVerdict, Guarantee, Outcome
 from whp.errors import ClaimError, require
 from whp.interval import Interval
-
-
-@dataclass(frozen=True)
-class Exponent:
-    """A slope with its two-sided interval at each of the two error rates."""
-
-    estimate: float
-    at_fail: Interval
-    at_pass: Interval
-    sd: float
-
-    @classmethod
-    def of(cls, slopes: np.ndarray, share: Share, resolution: float = 0.0) -> Exponent:
-        """From per-trial slopes, shape (trials,)."""
-        return cls(
-            float(np.mean(slopes)),
-            stats.t_sequence(slopes, share.false_fail, resolution=resolution),
-            stats.t_sequence(slopes, share.false_pass, resolution=resolution),
-            float(np.std(slopes, ddof=1)) if len(slopes) > 1 else math.nan,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,71 +109,34 @@ class ExponentCheck(Check):
 
     def decide(self, sample: CellSample, share: Share) -> CellVerdict:
         """See the class of the kind."""
-        rule = f"{stats.T_SEQUENCE.name} on per-trial slopes"
-        validity = stats.T_SEQUENCE.validity
-        refused = self.unmeasured(sample, share, rule, validity)
+        refused = self._refusal(sample, share)
         if refused is not None:
             return refused
-        values = sample.values(self.statistic)  # (trials, points)
-        scale = self.scale(sample)  # (points,)
-        if len(values) < 2:
-            return self.undecided(sample, share, "One trial has no spread: make at least two.")
-        if values.min() < 0:
-            reason = f"The statistic must be non-negative to have an exponent, got {values.min():.6g}."
-            return self.undecided(sample, share, reason, figure=points_figure(sample, values))
-        values = np.where(values <= self.floor, 0.0, values)
-        if not values.all():
-            return self._with_zeros(sample, share, values)
-
-        sizes = lead_sizes(sample)
-        logs = np.log(values) - np.log(scale)  # (trials, points)
-        weights = stats.slope_weights(np.log(sizes))
-        tail_count = stats.tail_points(len(sizes))
-        tail_weights = np.zeros_like(weights)
-        tail_weights[-tail_count:] = stats.slope_weights(np.log(sizes[-tail_count:]))
-        rounding = self.rounding * float(np.abs(tail_weights).sum())
-        whole = Exponent.of(logs @ weights, share, rounding)
-        tail = Exponent.of(logs @ tail_weights, share, rounding)
-        outcome, threshold = self.judge(whole, tail)
-        if self.soft != 1:
-            threshold += f"; to FAIL, growth beyond the hidden factor {self.soft} as well"
+        ruling = self.rule(sample, share)
+        logs, sizes, whole, tail = ruling.logs, ruling.sizes, ruling.whole, ruling.tail
         report = stats.slope_report(sizes, logs, share.false_pass, resolution=self.rounding)
-        largest = stats.upper_tail_slope(sizes, logs, share.false_pass)
-        trials = len(values)
-        veto = self._veto(outcome, whole, tail, largest)
-        if outcome is Outcome.FAIL and not veto:
-            # The hidden factor excuses growth under an upper bound, and decline over a lower one.
-            excuse = np.log(bound_values(self.soft, sample, f"{self.where}: soft"))
-            softened = logs - np.sign(whole.estimate) * excuse
-            slopes = (Exponent.of(softened @ w, share, rounding) for w in (weights, tail_weights))
-            if self.judge(*slopes)[0] is not Outcome.FAIL:
-                veto = (
-                    f"Y / r changes, but not surely faster than the factor {self.soft} that the statement"
-                    " hides: at these sizes the logarithm decides, and only much larger ones would tell."
-                )
-        if not veto and min(np.ptp(logs @ weights), np.ptp(logs @ tail_weights)) <= rounding:
-            veto = too_few_equal(outcome, trials, share)
-        if veto:
-            outcome = Outcome.INCONCLUSIVE
-        warnings = self._warnings(whole, tail, report) + shape_warnings(logs @ weights, "Per-trial slopes")
+        trials = len(logs)
         implied = np.exp(logs.mean(axis=0))
+        scale = self.scale(sample)
         return self.verdict(
-            outcome,
+            ruling.outcome,
             sample,
             share,
             estimate=whole.estimate,
-            interval=self.reported(whole, outcome),
-            rule=rule,
-            validity=validity,
-            threshold=threshold,
-            advice=veto or self._advice(outcome, whole, tail, share, trials),
+            interval=self.reported(whole, ruling.outcome),
+            rule=RULE,
+            validity=stats.T_SEQUENCE.validity,
+            guarantee=Guarantee.ASYMPTOTIC,
+            threshold=ruling.threshold,
+            advice=join([ruling.said, ruling.hold or self._advice(ruling, share)]),
             detectable=stats.detectable(whole.sd, trials, share.false_fail),
             slack=float(implied.max()),
-            warnings=warnings,
+            warnings=self._warnings(whole, tail, report)
+            + shape_warnings(ruling.slopes[:, 0], "Per-trial slopes"),
             figure={
-                **points_figure(sample, values),
+                **points_figure(sample, sample.values(self.statistic)),
                 "bound": scale.tolist(),
-                "claimed_slope": float(weights @ np.log(scale)),
+                "claimed_slope": float(stats.slope_weights(np.log(sizes)) @ np.log(scale)),
                 "accepted": {"low": self.accepted.low, "high": self.accepted.high},
                 "fit": {
                     "slope": whole.estimate,
@@ -193,10 +144,74 @@ class ExponentCheck(Check):
                     "high": whole.at_pass.high,
                     "intercept": float(logs.mean() - whole.estimate * np.log(sizes).mean()),
                 },
-                "tail": {"from": float(sizes[-tail_count]), **ends_of(tail.estimate, tail.at_pass)},
+                "tail": {
+                    "from": float(sizes[-stats.tail_points(len(sizes))]),
+                    **ends_of(tail.estimate, tail.at_pass),
+                },
                 "implied_constant": implied.tolist(),
                 **finite_size(report, sizes),
+                **ruling.figure,
             },
+        )
+
+    def outcome(self, sample: CellSample, share: Share) -> Outcome:
+        """The decision alone."""
+        refused = self._refusal(sample, share)
+        return self.rule(sample, share).outcome if refused is None else refused.outcome
+
+    def _refusal(self, sample: CellSample, share: Share) -> CellVerdict | None:
+        """The verdict where there is no exponent; None where there is one."""
+        refused = self.unmeasured(sample, share, RULE, stats.T_SEQUENCE.validity)
+        if refused is not None:
+            return refused
+        values = sample.values(self.statistic)  # (trials, points)
+        if len(values) < 2:
+            return self.undecided(sample, share, "One trial has no spread: make at least two.")
+        if values.min() < 0:
+            reason = f"The statistic must be non-negative to have an exponent, got {values.min():.6g}."
+            return self.undecided(sample, share, reason, figure=points_figure(sample, values))
+        if values.min() <= self.floor:
+            return self._with_zeros(sample, share, np.where(values <= self.floor, 0.0, values))
+        return None
+
+    def rule(self, sample: CellSample, share: Share) -> Ruling:
+        """Decide from a sample that has an exponent."""
+        sizes = lead_sizes(sample)
+        logs = np.log(sample.values(self.statistic)) - np.log(self.scale(sample))  # (trials, points)
+        weights = functionals(sizes)  # (points, 2)
+        rounding = self.rounding * float(np.abs(weights[:, 1]).sum())
+        slopes = logs @ weights
+        whole, tail = (Exponent.of(column, share, rounding) for column in slopes.T)
+        outcome, threshold = self.judge(whole, tail)
+        if self.soft != 1:
+            threshold += f"; to FAIL, growth beyond the hidden factor {self.soft} as well"
+        hold = ""
+        if outcome is not Outcome.INCONCLUSIVE:
+            failed, equal = outcome is Outcome.FAIL, np.ptp(slopes, axis=0).min() <= rounding
+            hold = (
+                self._veto(outcome, whole, tail, stats.upper_tail_slope(sizes, logs, share.false_pass))
+                or (self._excuse(sample, share, logs, weights, rounding) if failed else "")
+                or (hold_for_ties(outcome, len(logs), share) if equal else "")
+                or hold_for_dependence(slopes[:, :1])
+                or hold_for_shape(slopes, SKEWNESS_OF_SLOPES, "Per-trial slopes")
+            )
+        outcome = Outcome.INCONCLUSIVE if hold else outcome
+        return Ruling(outcome, threshold, hold, logs, sizes, slopes, whole, tail)
+
+    def _excuse(
+        self, sample: CellSample, share: Share, logs: np.ndarray, weights: np.ndarray, rounding: float
+    ) -> str:
+        """Say that the hidden factor explains growth under an upper bound, or decline over a lower one."""
+        if self.soft == 1:
+            return ""
+        factor = np.log(bound_values(self.soft, sample, f"{self.where}: soft"))
+        softened = logs - np.sign((logs @ weights[:, 0]).mean()) * factor
+        slopes = (Exponent.of(column, share, rounding) for column in (softened @ weights).T)
+        if self.judge(*slopes)[0] is Outcome.FAIL:
+            return ""
+        return (
+            f"Y / r changes, but not surely faster than the factor {self.soft} that the statement"
+            " hides: at these sizes the logarithm decides, and only much larger ones would tell."
         )
 
     def _with_zeros(self, sample: CellSample, share: Share, values: np.ndarray) -> CellVerdict:
@@ -209,7 +224,7 @@ class ExponentCheck(Check):
             )
             return self.undecided(sample, share, reason, figure=figure)
         outcome = self.vanishing()
-        reason = too_few_equal(outcome, len(values), share)
+        reason = hold_for_ties(outcome, len(values), share)
         return self.verdict(
             Outcome.INCONCLUSIVE if reason else outcome,
             sample,
@@ -217,6 +232,7 @@ class ExponentCheck(Check):
             estimate=0.0,
             interval=Interval(0.0, 0.0),
             rule="identically zero",
+            guarantee=Guarantee.EXACT,
             validity="exact, if a statistic that is off vanishes in at most half of the trials",
             threshold="the statistic is zero in every trial; no exponent is fitted",
             advice=reason or "The statistic vanishes: every upper bound holds trivially, and no lower one.",
@@ -226,9 +242,8 @@ class ExponentCheck(Check):
 
     def undecided(self, sample: CellSample, share: Share, reason: str, **fields: Any) -> CellVerdict:
         """INCONCLUSIVE, because there is no exponent."""
-        rule = f"{stats.T_SEQUENCE.name} on per-trial slopes"
         return self.verdict(
-            Outcome.INCONCLUSIVE, sample, share, rule=rule, validity="not applied", advice=reason, **fields
+            Outcome.INCONCLUSIVE, sample, share, rule=RULE, validity="not applied", advice=reason, **fields
         )
 
     def _veto(self, outcome: Outcome, whole: Exponent, tail: Exponent, largest: stats.UpperTail) -> str:
@@ -263,7 +278,8 @@ class ExponentCheck(Check):
             )
         return warnings
 
-    def _advice(self, outcome: Outcome, whole: Exponent, tail: Exponent, share: Share, trials: int) -> str:
+    def _advice(self, ruling: Ruling, share: Share) -> str:
+        outcome, whole, tail, trials = ruling.outcome, ruling.whole, ruling.tail, len(ruling.logs)
         if outcome is Outcome.PASS:
             if whole.at_pass.low > 0:
                 return (
@@ -292,41 +308,3 @@ class ExponentCheck(Check):
             return None
         rate = share.false_pass if self.accepted.contains(exponent.estimate) else share.false_fail
         return stats.trials_needed(exponent.sd, margin, rate)
-
-
-def too_few_equal(outcome: Outcome, trials: int, share: Share) -> str:
-    """Say that equal values are too few to decide by, or nothing.
-
-    An interval of width zero is right for a statistic that is not random. What
-    can be said of one that may be: if its value were another in half of the
-    trials or more, all would agree with probability at most ``2**-trials``.
-    """
-    rate = share.false_fail if outcome is Outcome.FAIL else share.false_pass
-    need = math.ceil(-math.log2(rate))
-    if outcome is Outcome.INCONCLUSIVE or trials >= need:
-        return ""
-    return f"All {trials} trials agree; {need} that agree would decide."
-
-
-def ends_of(estimate: float, interval: Interval) -> dict[str, float]:
-    return {"estimate": estimate, "low": interval.low, "high": interval.high}
-
-
-def finite_size(report: stats.SlopeReport, sizes: np.ndarray) -> dict[str, Any]:
-    """What shows how far from asymptotic the path is."""
-    ends = [float(size) for size in sizes]
-    extra: dict[str, Any] = {
-        "local_slopes": [
-            {"size_low": a, "size_high": b, **ends_of(e.value, e.interval)}
-            for a, b, e in zip(ends[:-1], ends[1:], report.local, strict=True)
-        ],
-        "tail_slopes": [
-            {"from": size, **ends_of(e.value, e.interval)}
-            for size, e in zip(ends[:-1], report.from_smallest, strict=True)
-        ],
-    }
-    if report.curvature is not None:
-        extra["curvature"] = ends_of(report.curvature.value, report.curvature.interval)
-    if report.corrected is not None:
-        extra["corrected"] = ends_of(report.corrected.value, report.corrected.interval)
-    return extra

@@ -11,10 +11,12 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import Check, bound_values, join, latex, lead_sizes, require_in
+from whp.claims.check import Check, bound_values, latex, require_in
 from whp.claims.experiment import CellSample
-from whp.claims.exponents import Exponent, ExponentCheck, ends_of, too_few_equal
+from whp.claims.exponents import ExponentCheck
+from whp.claims.holds import SKEWNESS_OF_MEANS, hold_for_dependence, hold_for_shape, hold_for_ties
 from whp.claims.path import evaluate
+from whp.claims.ruling import Exponent, Ruling, ends_of
 from whp.claims.verdict import CellVerdict, Outcome
 from whp.errors import ClaimError, require
 from whp.interval import Interval
@@ -191,26 +193,31 @@ class Limit(Decay):
         """A growing distance fails the claim, and so does what is left of it."""
         return 2
 
-    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+    def rule(self, sample: CellSample, share: Share) -> Ruling:
         """As a decay, then the extrapolated distance."""
-        verdict = super().decide(sample, share)
-        if "fit" not in verdict.figure:
-            return verdict
+        ruling = super().rule(sample, share)
         values = sample.values(self.statistic)  # (trials, points)
         first = float(values[:, 0].mean())
         # Linear in a trial's values, so its mean has a t-sequence; a ratio of means has none.
-        excess = [
-            (values @ stats.limit_weights(lead_sizes(sample), order) - self.remainder * values[:, 0]) / first
-            for order in (self.order, self.order / 2)
-        ]
-        expected, slowest = (Exponent.of(series, share) for series in excess)
-        outcome, veto = verdict.outcome, ""
+        excess = np.column_stack(
+            [
+                (values @ stats.limit_weights(ruling.sizes, order) - self.remainder * values[:, 0]) / first
+                for order in (self.order, self.order / 2)
+            ]
+        )  # (trials, 2)
+        expected, slowest = (Exponent.of(column, share) for column in excess.T)
+        outcome, hold = ruling.outcome, ruling.hold
         if slowest.at_fail.low > 0:
-            equal = np.ptp(excess[1]) <= self.rounding
-            veto = too_few_equal(Outcome.FAIL, len(values), share) if equal else ""
-            outcome = Outcome.INCONCLUSIVE if veto else Outcome.FAIL
+            outcome = Outcome.FAIL
         elif outcome is Outcome.PASS and not expected.at_pass.high < 0:
             outcome = Outcome.INCONCLUSIVE
+        if outcome is not Outcome.INCONCLUSIVE:
+            equal = np.ptp(excess[:, 1]) <= self.rounding
+            hold = (
+                (hold_for_ties(outcome, len(values), share) if equal else "")
+                or hold_for_dependence(excess[:, :1])
+                or hold_for_shape(excess, SKEWNESS_OF_MEANS, "Distances")
+            )
         left = Interval(self.remainder + expected.at_pass.low, self.remainder + expected.at_pass.high)
         estimate = self.remainder + expected.estimate
         said = (
@@ -218,9 +225,10 @@ class Limit(Decay):
             f" (to PASS: below {self.remainder:g})."
         )
         return replace(
-            verdict,
-            outcome=outcome,
-            threshold=f"{verdict.threshold}; at infinity below {self.remainder:g} of the first distance",
-            advice=join([said, veto, verdict.advice if outcome is verdict.outcome else ""]),
-            figure={**verdict.figure, "limit": ends_of(estimate, left)},
+            ruling,
+            outcome=Outcome.INCONCLUSIVE if hold else outcome,
+            hold=hold,
+            threshold=f"{ruling.threshold}; at infinity below {self.remainder:g} of the first distance",
+            said=said,
+            figure={"limit": ends_of(estimate, left)},
         )

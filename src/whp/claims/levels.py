@@ -13,10 +13,23 @@ from whp import stats
 from whp.claims.budget import Share
 from whp.claims.check import Check, bound_values, join, latex, points_figure, require_in
 from whp.claims.experiment import CellSample
+from whp.claims.holds import hold_for_dependence
 from whp.claims.path import evaluate
-from whp.claims.verdict import RANK, CellVerdict, Outcome
+from whp.claims.verdict import RANK, CellVerdict, Guarantee, Outcome, combine
 from whp.errors import ClaimError, require
 from whp.interval import Interval
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The decision at one point and level: how often Y > B, and the limits of its probability."""
+
+    outcome: Outcome
+    level: float
+    frequency: float
+    low: float
+    high: float
+    point: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,60 +100,85 @@ class Bound(Check):
     def decide(self, sample: CellSample, share: Share) -> CellVerdict:
         """See the class."""
         values = sample.values(self.statistic)  # (trials, points)
-        trials, points = values.shape
+        trials = len(values)
         lost = np.isnan(values)  # trials that gave no number
         incident = self.unmeasured(sample, share, stats.BERNOULLI_SEQUENCE.name, "not applied")
         if incident is not None and lost.all():
             return incident
-        rows = []
-        for k in range(points):
-            for level in self.levels:
-                limit = level if self.tail_of else evaluate(self.bound, {**sample.points[k].values}, "bound")
-                seen = values[:, k]
-                bad = int(np.sum(seen <= limit if self.tail_of else seen > limit))
-                worst = bad + int(lost[:, k].sum())
-                low = stats.bernoulli_sequence(bad, trials, share.false_fail).low
-                high = stats.bernoulli_sequence(worst, trials, share.false_pass).high
-                if high < level:
-                    outcome = Outcome.PASS
-                else:
-                    outcome = Outcome.FAIL if low > level else Outcome.INCONCLUSIVE
-                rows.append((outcome, level, bad / trials, low, high, k))
-        outcome, level, share_bad, low, high, at = min(rows, key=lambda r: (RANK[r[0]], r[1] - r[4]))
-        slack = self._slack(sample, values, lost)
+        outcome, hold, rows = self._rule(sample, share)
+        row = min(rows, key=lambda r: (RANK[r.outcome], r.level - r.high))
+        level, at = row.level, row.point
+        need = stats.bernoulli_trials_needed(level, row.frequency, share.false_pass)
         where = ", ".join(f"{k} = {v}" for k, v in sample.points[at].values.items() if k not in sample.cell)
         advice = {
             Outcome.PASS: "Nothing to do; the slack says how loose the bound is.",
             Outcome.FAIL: f"Violated too often at {where}: check by a second route; if it stands, add a"
             " corrected sibling.",
-            Outcome.INCONCLUSIVE: f"Undecided at {where}: about"
-            f" {stats.bernoulli_trials_needed(level, share_bad, share.false_pass) or 'more than a million'}"
-            f" trials would decide, {trials} were made.",
+            Outcome.INCONCLUSIVE: f"Undecided at {where}: about {need or 'more than a million'} trials would"
+            f" decide, {trials} were made.",
         }[outcome]
         clean = np.where(lost, np.nanmax(values, initial=0.0), values) if lost.any() else values
         return self.verdict(
             outcome,
             sample,
             share,
-            estimate=share_bad,
-            interval=Interval(min(low, high), high),
+            estimate=row.frequency,
+            interval=Interval(min(row.low, row.high), row.high),
             rule=stats.BERNOULLI_SEQUENCE.name,
             validity=stats.BERNOULLI_SEQUENCE.validity,
+            guarantee=Guarantee.EXACT,
             threshold=f"failure probability at most {level:g}, at every point"
             + (" and level" if len(self.levels) > 1 else "")
             + (f"; shown for {where}" if where else ""),
-            advice=join([incident.advice if incident is not None else "", advice]),
+            advice=join([incident.advice if incident is not None else "", hold or advice]),
             detectable=stats.bernoulli_detectable(level, trials, share.false_fail).high - level,
-            slack=slack,
+            slack=self._slack(sample, values, lost),
             figure={
                 **points_figure(sample, clean),
                 "bound": None if self.tail_of else bound_values(self.bound, sample, "bound").tolist(),
                 "levels": [
-                    {"point": k, "delta": lv, "estimate": s, "low": lo, "high": hi, "verdict": o.value}
-                    for o, lv, s, lo, hi, k in rows
+                    {
+                        "point": r.point,
+                        "delta": r.level,
+                        "estimate": r.frequency,
+                        "low": r.low,
+                        "high": r.high,
+                        "verdict": r.outcome.value,
+                    }
+                    for r in rows
                 ],
             },
         )
+
+    def outcome(self, sample: CellSample, share: Share) -> Outcome:
+        """The decision alone."""
+        if np.isnan(sample.values(self.statistic)).all():
+            return Outcome.INCONCLUSIVE
+        return self._rule(sample, share)[0]
+
+    def _rule(self, sample: CellSample, share: Share) -> tuple[Outcome, str, list[_Row]]:
+        """Decide; with why a decision was held, and the decision at every point and level."""
+        values = sample.values(self.statistic)  # (trials, points)
+        trials = len(values)
+        lost = np.isnan(values)  # trials that gave no number
+        rows = []
+        for k, point in enumerate(sample.points):
+            seen, unseen = values[:, k], int(lost[:, k].sum())
+            for level in self.levels:
+                limit = level if self.tail_of else evaluate(self.bound, {**point.values}, "bound")
+                bad = int(np.sum(seen <= limit if self.tail_of else seen > limit))
+                low = stats.bernoulli_sequence(bad, trials, share.false_fail).low
+                high = stats.bernoulli_sequence(bad + unseen, trials, share.false_pass).high
+                if high < level:
+                    outcome = Outcome.PASS
+                else:
+                    outcome = Outcome.FAIL if low > level else Outcome.INCONCLUSIVE
+                rows.append(_Row(outcome, level, bad / trials, low, high, k))
+        outcome = combine(row.outcome for row in rows)
+        hold = ""
+        if outcome is not Outcome.INCONCLUSIVE and not lost.any():
+            hold = hold_for_dependence(values)
+        return Outcome.INCONCLUSIVE if hold else outcome, hold, rows
 
     def _slack(self, sample: CellSample, values: np.ndarray, lost: np.ndarray) -> float:
         """Smallest median of B / Y over the points."""

@@ -12,14 +12,50 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import Check, bound_values, latex, points_figure, require_in, shape_warnings, spread
+from whp.claims.check import Check, bound_values, latex, points_figure, require_in, spread
 from whp.claims.experiment import CellSample
+from whp.claims.holds import (
+    SKEWNESS_OF_MEANS,
+    hold_for_dependence,
+    hold_for_few,
+    hold_for_shape,
+    shape_warnings,
+)
 from whp.claims.path import evaluate
-from whp.claims.verdict import RANK, CellVerdict, Outcome, combine
+from whp.claims.verdict import RANK, CellVerdict, Guarantee, Outcome, combine
 from whp.errors import ClaimError, require
 from whp.interval import Interval
 
-DETERMINISTIC = stats.Rule("the value itself", "exact: the statistic is declared not to be random", "")
+DETERMINISTIC = stats.Rule(
+    "the value itself", "exact: the statistic is declared not to be random", "", exact=True
+)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The decision at one column: its mean, the interval at each error rate, and what PASSes."""
+
+    outcome: Outcome
+    estimate: float
+    at_fail: Interval
+    at_pass: Interval
+    accept: Interval
+
+
+def _advice(outcome: Outcome, row: _Row, sd: float, trials: int, share: Share) -> str:
+    """What to do next, by the column that decides."""
+    if outcome is Outcome.PASS:
+        return "Nothing to do."
+    if outcome is Outcome.FAIL:
+        return "Check the measurement by a second route; if it stands, add a corrected sibling."
+    gap = min(abs(row.estimate - row.accept.low), abs(row.accept.high - row.estimate))
+    # An interval wider than what is accepted cannot lie inside it, wherever the estimate falls.
+    if math.isfinite(row.accept.width) and row.at_pass.width >= row.accept.width:
+        gap = row.accept.width / 4
+    need = stats.trials_needed(sd, gap, share.false_pass) if gap > 0 else None
+    if need is not None and need > trials:
+        return f"About {need} trials would decide at this noise; {trials} were made."
+    return "The mean lies at the edge of what is accepted: no number of trials is sure to decide."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,65 +141,83 @@ class MeanCheck(Check):
     def threshold_text(self, accepted: Interval) -> str:
         """What the interval is compared with."""
 
-    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
-        """Inside the accepted interval at every point: PASS; disjoint from it at any: FAIL."""
+    def outcome(self, sample: CellSample, share: Share) -> Outcome:
+        """The decision alone."""
+        refused = self.refusal(sample, share)
+        return self._rule(sample, share)[0] if refused is None else refused.outcome
+
+    def refusal(self, sample: CellSample, share: Share) -> CellVerdict | None:
+        """The verdict where no interval can be made or trusted; None where one can."""
         refused = self.unmeasured(sample, share, self.rule.name, self.rule.validity)
         if refused is not None:
             return refused
+        objection = self.objection(self.columns(sample))
+        return self.undecided(sample, share, objection) if objection else None
+
+    def _rule(self, sample: CellSample, share: Share) -> tuple[Outcome, str, list[_Row]]:
+        """Decide; with why a decision was held, and the decision at every column."""
         values = self.columns(sample)
-        trials = len(values)
-        objection = self.objection(values)
-        if objection:
-            return self.undecided(sample, share, objection)
         rows = []
-        for k, accept in enumerate(self.accepted(sample)):
-            at_fail = self.interval(values[:, k], share.false_fail)
-            at_pass = self.interval(values[:, k], share.false_pass)
+        for column, accept in zip(values.T, self.accepted(sample), strict=True):
+            at_fail = self.interval(column, share.false_fail)
+            at_pass = self.interval(column, share.false_pass)
             if accept.low <= at_pass.low and at_pass.high <= accept.high:
                 outcome = Outcome.PASS
             else:
                 outcome = Outcome.INCONCLUSIVE if at_fail.intersects(accept) else Outcome.FAIL
-            rows.append((outcome, float(values[:, k].mean()), at_fail, at_pass, accept))
-        outcome = combine(row[0] for row in rows)
-        binding = min(range(len(rows)), key=lambda k: RANK[rows[k][0]])
-        _, estimate, at_fail, at_pass, accept = rows[binding]
+            rows.append(_Row(outcome, float(column.mean()), at_fail, at_pass, accept))
+        outcome = combine(row.outcome for row in rows)
+        hold = self._hold(values) if outcome is not Outcome.INCONCLUSIVE else ""
+        return Outcome.INCONCLUSIVE if hold else outcome, hold, rows
+
+    def _hold(self, values: np.ndarray) -> str:
+        """Say why no decision is taken, or nothing."""
+        if self.deterministic:
+            return ""
+        if self.rule.exact:
+            return hold_for_dependence(values)
+        return (
+            hold_for_few(len(values))
+            or hold_for_dependence(values)
+            or hold_for_shape(values, SKEWNESS_OF_MEANS, "Values")
+        )
+
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """Inside the accepted interval at every point: PASS; disjoint from it at any: FAIL."""
+        refused = self.refusal(sample, share)
+        if refused is not None:
+            return refused
+        outcome, hold, rows = self._rule(sample, share)
+        values = self.columns(sample)
+        trials = len(values)
+        binding = min(range(len(rows)), key=lambda k: RANK[rows[k].outcome])
+        row = rows[binding]
         sd = float(values[:, binding].std(ddof=1))
-        gap = min(abs(estimate - accept.low), abs(accept.high - estimate))
-        # An interval wider than what is accepted cannot lie inside it, wherever the estimate falls.
-        if math.isfinite(accept.width) and at_pass.width >= accept.width:
-            gap = accept.width / 4
-        need = stats.trials_needed(sd, gap, share.false_pass) if gap > 0 else None
-        advice = {
-            Outcome.PASS: "Nothing to do.",
-            Outcome.FAIL: "Check the measurement by a second route; if it stands, add a corrected sibling.",
-            Outcome.INCONCLUSIVE: f"About {need} trials would decide at this noise; {trials} were made."
-            if need is not None and need > trials
-            else "The mean lies at the edge of what is accepted: no number of trials is sure to decide.",
-        }[outcome]
         return self.verdict(
             outcome,
             sample,
             share,
-            estimate=estimate,
-            interval=at_fail if outcome is Outcome.FAIL else at_pass,
+            estimate=row.estimate,
+            interval=row.at_fail if outcome is Outcome.FAIL else row.at_pass,
             rule=self.rule.name,
             validity=self.rule.validity,
-            threshold=self.threshold_text(accept),
-            advice=advice,
+            guarantee=Guarantee.EXACT if self.rule.exact else Guarantee.ASYMPTOTIC,
+            threshold=self.threshold_text(row.accept),
+            advice=hold or _advice(outcome, row, sd, trials, share),
             detectable=stats.detectable(sd, trials, share.false_fail),
             warnings=shape_warnings(values[:, binding], "Values") if self.rule is stats.T_SEQUENCE else [],
             figure={
                 **points_figure(sample, sample.values(self.statistic)),
                 "means": [
                     {
-                        "estimate": e,
-                        "low": p.low,
-                        "high": p.high,
-                        "accept_low": a.low,
-                        "accept_high": a.high,
-                        "verdict": o.value,
+                        "estimate": r.estimate,
+                        "low": r.at_pass.low,
+                        "high": r.at_pass.high,
+                        "accept_low": r.accept.low,
+                        "accept_high": r.accept.high,
+                        "verdict": r.outcome.value,
                     }
-                    for o, e, _, p, a in rows
+                    for r in rows
                 ],
             },
         )

@@ -13,8 +13,8 @@ from whp import stats
 from whp.claims.budget import Share
 from whp.claims.check import lead_sizes, require_in
 from whp.claims.experiment import PROFILES, CellSample
-from whp.claims.exponents import finite_size
 from whp.claims.means import MeanCheck
+from whp.claims.ruling import finite_size
 from whp.claims.verdict import CellVerdict
 from whp.errors import ClaimError, fail, require
 from whp.interval import Interval
@@ -65,7 +65,7 @@ class Reproduction(MeanCheck):
             for design in (self.experiment.design(profile) for profile in PROFILES)
             for cell in design.cells()
         ]
-        reasons = [self._away(sample) for sample in samples]
+        reasons = [self.away(sample) for sample in samples]
         if all(reasons):
             rule = "measured in some profile at the printed sizes"
             fail(f"{self.where}: at", rule, reasons[-1], ClaimError)
@@ -110,7 +110,7 @@ class Reproduction(MeanCheck):
             over = f" (slope over {self.slope_between[0]:g} to {self.slope_between[1]:g})"
         return f"within {self.tolerance:g} of the printed {self.printed:g}{over}"
 
-    def _away(self, sample: CellSample) -> str:
+    def away(self, sample: CellSample) -> str:
         """Say in what the sizes are not the printed ones, or nothing."""
         away = {
             f"{name} = {point.values.get(name)} where the paper has {size}": None
@@ -122,20 +122,24 @@ class Reproduction(MeanCheck):
             return "fewer than three points in the stated range"
         return "; ".join(away)
 
-    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
-        """As a mean, at the printed sizes only."""
+    def refusal(self, sample: CellSample, share: Share) -> CellVerdict | None:
+        """As a mean; and away from the printed sizes nothing is decided."""
         refused = self.unmeasured(sample, share, self.rule.name, self.rule.validity)
         if refused is not None:
             return refused
-        away = self._away(sample)
+        away = self.away(sample)
         if away:
             reason = f"Not measured at the printed sizes ({away}): run a larger profile."
             return self.undecided(sample, share, reason)
-        if self.slope_between is None:
-            return super().decide(sample, share)
-        if not sample.values(self.statistic).min() > 0:
+        if self.slope_between is not None and not sample.values(self.statistic).min() > 0:
             return self.undecided(sample, share, "The statistic must be positive to have a slope.")
+        return super().refusal(sample, share)
+
+    def decide(self, sample: CellSample, share: Share) -> CellVerdict:
+        """As a mean, at the printed sizes only."""
         verdict = super().decide(sample, share)
+        if self.slope_between is None or self.refusal(sample, share) is not None:
+            return verdict
         return replace(verdict, figure={**verdict.figure, **self._along_path(sample, share)})
 
     def _along_path(self, sample: CellSample, share: Share) -> dict[str, Any]:

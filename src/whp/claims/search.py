@@ -22,7 +22,7 @@ from whp.claims.budget import Share
 from whp.claims.check import Check, latex, require_in
 from whp.claims.experiment import PROFILES, CellSample, Design, Experiment, default_name
 from whp.claims.path import Point
-from whp.claims.verdict import CellVerdict, Outcome
+from whp.claims.verdict import CellVerdict, Guarantee, Outcome
 from whp.errors import ClaimError, MeasurementError, fail, require
 from whp.interval import Interval
 
@@ -220,6 +220,7 @@ class Always(Check):
             interval=Interval(worst, math.inf),
             rule=rule,
             validity=validity,
+            guarantee=Guarantee.SEARCH,
             threshold=f"largest violation at most {self.tolerance:g} (rounding)",
             advice=advice,
             notes={"counterexample": found[0]} if found else {},

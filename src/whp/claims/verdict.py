@@ -47,6 +47,27 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
     return Outcome.INCONCLUSIVE
 
 
+class Guarantee(StrEnum):
+    """What stands behind the error rates of a verdict, the best first."""
+
+    EXACT = "exact"
+    ASYMPTOTIC = "asymptotic"
+    SEARCH = "search"
+    NONE = "none"
+
+    @property
+    def meaning(self) -> str:
+        """One sentence."""
+        return {
+            Guarantee.EXACT: "The error rates hold for any distribution that the rule allows, at any number"
+            " of looks.",
+            Guarantee.ASYMPTOTIC: "The error rates are exact for Gaussian values only; for others they are"
+            " nominal, and what they come to is measured.",
+            Guarantee.SEARCH: "A search refutes and does not prove: there is no error rate.",
+            Guarantee.NONE: "No rule was applied.",
+        }[self]
+
+
 class Regime(StrEnum):
     """How the sizes stand to the hypotheses of the theorem."""
 
@@ -77,6 +98,8 @@ class CellVerdict:
         What the interval was compared with, in words.
     detectable : float
         Smallest discrepancy that these trials would find with probability 0.9.
+    guarantee : Guarantee
+        Whether the error rates are exact.
     slack : float
         Implied constant of a rate (``sup E Y / r`` along the path), or the
         factor ``B / Y`` by which a bound is loose.
@@ -95,6 +118,7 @@ class CellVerdict:
     advice: str
     trials: int
     points: int
+    guarantee: Guarantee = Guarantee.NONE
     detectable: float = math.nan
     slack: float = math.nan
     false_fail: float = 0.0
@@ -153,6 +177,12 @@ class Verdict:
         return min(self.cells, key=key)
 
     @property
+    def guarantee(self) -> Guarantee:
+        """The weakest of its cells."""
+        order = list(Guarantee)
+        return max((cell.guarantee for cell in self.cells), key=order.index, default=Guarantee.NONE)
+
+    @property
     def trials(self) -> int:
         """Trials over all cells and points; those that serve several checks are counted for each."""
         return sum(cell.trials * cell.points for cell in self.cells)
@@ -195,6 +225,7 @@ def cell_record(cell: CellVerdict) -> dict[str, Any]:
         "threshold": cell.threshold,
         "rule": cell.rule,
         "validity": cell.validity,
+        "guarantee": cell.guarantee.value,
         "false_fail": cell.false_fail,
         "false_pass": cell.false_pass,
         "trials": cell.trials,
@@ -230,6 +261,7 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
         "estimate": number(binding.estimate) if binding else None,
         "interval": _interval(binding.interval) if binding else {"low": None, "high": None},
         "rule": f"{binding.rule} ({binding.validity})" if binding else "none: nothing was measured",
+        "guarantee": verdict.guarantee.value,
         "false_fail": verdict.false_fail,
         "false_pass": verdict.false_pass,
         "trials": verdict.trials,

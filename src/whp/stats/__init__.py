@@ -7,7 +7,22 @@ from whp.stats.bounded import (
     bernoulli_sequence,
     betting_sequence,
 )
-from whp.stats.design import bernoulli_detectable, bernoulli_trials_needed, detectable, trials_needed
+from whp.stats.design import (
+    bernoulli_detectable,
+    bernoulli_trials_needed,
+    betting_trials_needed,
+    detectable,
+    trials_needed,
+)
+from whp.stats.independence import SerialCorrelation, serial_correlation
+from whp.stats.matrix_means import (
+    MATRIX_SEQUENCE,
+    MatrixEstimate,
+    RectangularEstimate,
+    matrix_sequence,
+    matrix_sequence_looks,
+    rectangular_sequence,
+)
 from whp.stats.multiplicity import holm, split
 from whp.stats.sequences import (
     DEFAULT_C2,
@@ -18,7 +33,7 @@ from whp.stats.sequences import (
     t_log_evalue,
     t_sequence,
 )
-from whp.stats.skewness import Shape, SkewnessCheck, skewness_check
+from whp.stats.skewness import FEWEST, Shape, SkewnessCheck, skewness_check
 from whp.stats.slopes import (
     DEFAULT_OMEGA,
     DEFAULT_RESOLUTION,
@@ -51,12 +66,17 @@ __all__ = [
     "DEFAULT_C2",
     "DEFAULT_OMEGA",
     "DEFAULT_RESOLUTION",
+    "FEWEST",
+    "MATRIX_SEQUENCE",
     "MEAN_SLOPE",
     "QUANTILE_SLOPE",
     "T_SEQUENCE",
     "UPPER_TAIL",
     "Estimate",
+    "MatrixEstimate",
+    "RectangularEstimate",
     "Rule",
+    "SerialCorrelation",
     "Shape",
     "SkewnessCheck",
     "SlopeReport",
@@ -66,6 +86,7 @@ __all__ = [
     "bernoulli_sequence",
     "bernoulli_trials_needed",
     "betting_sequence",
+    "betting_trials_needed",
     "corrected_slope_weights",
     "curvature_weights",
     "detectable",
@@ -73,9 +94,13 @@ __all__ = [
     "holm",
     "limit_weights",
     "local_slope_weights",
+    "matrix_sequence",
+    "matrix_sequence_looks",
     "mean_slope",
     "per_trial",
     "quantile_slope",
+    "rectangular_sequence",
+    "serial_correlation",
     "skewness_check",
     "slope_report",
     "slope_weights",

@@ -25,11 +25,17 @@ DEFAULT_C2 = 0.1
 
 @dataclass(frozen=True)
 class Rule:
-    """What stands behind an interval: its name, when it is valid, where it is proved."""
+    """What stands behind an interval: its name, when it is valid, where it is proved.
+
+    ``exact`` says that its error rate holds for every distribution that the
+    statistic may have; otherwise it is nominal unless the values are as
+    ``validity`` wants them.
+    """
 
     name: str
     validity: str
     source: str
+    exact: bool = False
 
 
 T_SEQUENCE = Rule(

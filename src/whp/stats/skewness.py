@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import kurtosis, skew
+from scipy.stats import kurtosis, skew, skewtest
 
 from whp.errors import require
 from whp.stats.sequences import finite_array
@@ -52,40 +52,40 @@ class SkewnessCheck:
         return self.shape.label
 
 
-def skewness_check(x: ArrayLike) -> SkewnessCheck:
+def skewness_check(x: ArrayLike, significance: float = 0.05) -> SkewnessCheck:
     """Label a sample by how far the t-sequence can be trusted on it; a heuristic, not a test.
 
     The one-sided error of a t interval is off by about ``skewness (2 z^2 + 1) phi(z) / (6 sqrt(n))`` (first
     term of the Edgeworth series), so what counts is skewness against ``sqrt(n)``. The label is SKEWED when
     the sample breaks ``n > 28 + 25 skewness^2`` (Cochran's rule, as Sugden, Smith and Jones 2000 amend it)
-    with a skewness of more than two standard errors, which a Gaussian sample has in about 5 % of cases;
-    HEAVY_TAILED when the kurtosis is that significant and ``n <= 25 kurtosis``. At the small levels of a
-    split budget the far tail matters, and no sample of this size can vouch for it.
+    and its skewness is significant, as that of a Gaussian sample is at the rate ``significance``
+    (D'Agostino's test); HEAVY_TAILED when the kurtosis is above two standard errors and ``n <= 25 kurtosis``.
+    At the small levels of a split budget the far tail matters, and no sample of this size can vouch for it.
 
     Parameters
     ----------
     x : array_like, shape (n,)
         Values, e.g. per-trial slopes.
+    significance : float
+        Rate at which Gaussian samples are called skewed.
 
     Returns
     -------
     SkewnessCheck
-        Skewness and kurtosis are 0 where they are not defined (constant values, or n < 4).
+        Skewness and kurtosis are 0 where they are not defined (constant values, or n < 8).
     """
     values = finite_array(x, "x")
     require(values.ndim == 1 and values.size > 0, "x", "one-dimensional and not empty", values.shape)
     n = values.size
     # Equal up to rounding counts as constant: moments of rounding errors mean nothing.
     constant = float(np.ptp(values)) <= 1e-13 * float(np.abs(values).max())
-    if n < 4 or constant:
+    if n < FEWEST or constant:
         return SkewnessCheck(0.0, 0.0, n, Shape.CONSTANT if constant and n > 1 else Shape.TOO_FEW)
     gamma = float(skew(values, bias=False))
     kappa = float(kurtosis(values, bias=False))
     skew_error = math.sqrt(6.0 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
     kurtosis_error = 2.0 * skew_error * math.sqrt((n**2 - 1) / ((n - 3) * (n + 5)))
-    if n < FEWEST:
-        shape = Shape.TOO_FEW
-    elif abs(gamma) > 2.0 * skew_error and n <= 28.0 + 25.0 * gamma**2:
+    if n <= 28.0 + 25.0 * gamma**2 and float(skewtest(values).pvalue) < significance:
         shape = Shape.SKEWED
     elif kappa > 2.0 * kurtosis_error and n <= 25.0 * kappa:
         shape = Shape.HEAVY_TAILED
