@@ -88,9 +88,9 @@ square = experiment(
 tall = experiment(
     name="hu2020.prop_3_4.tall",
     quick=Design(
-        Path(d=(10, 12, 14), n=d**3, m=d**3, even=["m"]),
+        Path(d=(7, 9, 13), n=d**3, m=d**3, even=["m"]),
         {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian", "rademacher"]},
-        trials=(12, 27),
+        trials=(12, 90),
     ),
     standard=Design(
         Path(d=(10, 12, 14, 16), n=d**3, m=d**3, even=["m"]),
