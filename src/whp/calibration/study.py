@@ -16,7 +16,13 @@ import numpy as np
 from whp.errors import InputError, UsageError, require
 from whp.interval import Interval
 
-STUDIES: dict[str, str] = {}
+STUDIES: dict[str, str] = {
+    "sequences": "whp.calibration.sequences",
+    "decisions": "whp.calibration.decisions",
+    "resumption": "whp.calibration.resumption",
+    "searches": "whp.calibration.searches",
+    "suites": "whp.calibration.suites",
+}
 """Study to its module, which has ``cells() -> list[StudyCell]``."""
 
 PROFILES = ("quick", "full")
