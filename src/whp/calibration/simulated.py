@@ -12,6 +12,9 @@ from whp.calibration.study import StudyCell
 from whp.claims import Budget, CellSample, Check, Design, Experiment, Outcome, Point, Share
 from whp.stats.sequences import Array
 
+TRIALS_MADE = "mean trials"
+"""A sum over claims, of which the table shows the mean."""
+
 Draw = Callable[[np.random.Generator, int, int], Array]
 """Generator, claims and trials to values of shape (claims, trials, points)."""
 
@@ -132,14 +135,15 @@ def simulate(
         outcome, used = first_decision(claim.check, sample, share, schedule.looks)
         tally[outcome] += 1
         made += used
-    return {**{event(outcome, claim): float(n) for outcome, n in tally.items()}, "trials made": float(made)}
+    # A truth that is neither inside nor beyond has no right outcome; else one of PASS and FAIL is wrong.
+    return {**{event(outcome, claim): float(n) for outcome, n in tally.items()}, TRIALS_MADE: float(made)}
 
 
 def event(outcome: Outcome, claim: Simulated) -> str:
     """How the table calls an outcome."""
-    if outcome is Outcome.INCONCLUSIVE:
-        return outcome.value
-    return f"{'false' if outcome in claim.wrong else 'right'} {outcome.value}"
+    if outcome in claim.wrong:
+        return f"false {outcome.value}"
+    return "right" if claim.wrong and outcome is not Outcome.INCONCLUSIVE else outcome.value
 
 
 def decision_cell(
