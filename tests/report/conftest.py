@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from whp.claims.verdict import CellVerdict, Outcome, Regime, Verdict, verdict_record
+from whp.claims.verdict import CellVerdict, Guarantee, Outcome, Regime, Verdict, verdict_record
 from whp.interval import Interval
 from whp.report import RunInfo
 
@@ -38,6 +38,7 @@ def cell(outcome=Outcome.PASS, test="rate", where=None, **changes):
         "interval": Interval(-0.05, 0.03),
         "rule": "t-sequence on per-trial slopes",
         "validity": "asymptotic",
+        "guarantee": Guarantee.ASYMPTOTIC,
         "threshold": "growth exponent of Y/r below 0.1",
         "advice": "Nothing to do.",
         "trials": 8,
@@ -82,7 +83,8 @@ def bound_cell(levels=(0.01,), **changes):
         for level in levels
     ]
     figure = {**series(values), "bound": [9.0] * 5 if len(levels) == 1 else None, "levels": rows}
-    return cell(test="bound", estimate=0.0, interval=Interval(0.0, 0.008), figure=figure, **changes)
+    exact = {"interval": Interval(0.0, 0.008), "guarantee": Guarantee.EXACT}
+    return cell(test="bound", estimate=0.0, figure=figure, **exact, **changes)
 
 
 def mean_cell(verdicts=("PASS", "FAIL", "INCONCLUSIVE", "PASS", "PASS"), **changes):
@@ -119,6 +121,7 @@ def always_cell(outcome=Outcome.PASS, **changes):
         slack=math.nan,
         points=1,
         figure={"examples": 1000, "worst": 1e-16},
+        guarantee=Guarantee.SEARCH,
         **changes,
     )
 
@@ -160,6 +163,7 @@ def every_kind():
         Outcome.INCONCLUSIVE,
         estimate=math.nan,
         interval=Interval(-math.inf, math.inf),
+        guarantee=Guarantee.NONE,
         detectable=math.nan,
         slack=math.inf,
         failures={"timeout": 3, "invalid": 1},
@@ -221,6 +225,47 @@ def verdicts():
 @pytest.fixture(scope="session")
 def records(verdicts):
     return [verdict_record(v) for v in verdicts]
+
+
+@pytest.fixture(scope="session")
+def older(records):
+    """Records of a time when nothing was said of what the error rates rest on."""
+    return [
+        {key: kept for key, kept in record.items() if key not in ("guarantee", "cells")}
+        | {"cells": [{k: v for k, v in cell.items() if k != "guarantee"} for cell in record["cells"]]}
+        for record in records
+    ]
+
+
+@pytest.fixture
+def planned():
+    """What was planned for two of the claims, as ``run.json`` keeps it."""
+
+    def check(name, needed, detectable, in_sd=False):
+        kept = {"check": name, "least": 8, "most": 40, "fewest": 5, "needed": needed}
+        return kept | {"detectable": detectable, "in_sd": in_sd, "elsewhere": "", "text": "t"}
+
+    return [
+        {
+            "id": "hu2020.prop_d_4",
+            "trials_least": 80,
+            "trials_most": 400,
+            "trials_known": 0,
+            "seconds_least": 3.0,
+            "seconds_most": 15.0,
+            "checks": [check("rate", 14, 0.05)],
+        },
+        {
+            "id": "hu2020.eq_7",
+            "trials_least": 40,
+            "trials_most": 40,
+            "trials_known": 0,
+            "seconds_least": None,
+            "seconds_most": None,
+            "checks": [check("mean", None, 0.56, in_sd=True), check("other", 3, None)],
+        },
+        {"id": "hu2020.never_made"},
+    ]
 
 
 @pytest.fixture

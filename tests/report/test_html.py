@@ -132,3 +132,21 @@ def test_nothing_measured(run_info):
 
 def test_same_input_same_bytes(records, run_info):
     assert render_html(records[:3], run_info) == render_html(records[:3], run_info)
+
+
+def test_every_verdict_says_whether_its_rates_are_exact(page):
+    text = re.sub(r"\s+", " ", "".join(Balance(page).text))
+    assert "What the error rates rest on" in page
+    assert "1 exact, " in text
+    assert "nominal 0.001 (asymptotic: Gaussian theory; measured rates: docs/statistics.md)" in text
+    exact = page.split('id="hu2020.prop_d_3"')[1].split("</section>")[0]
+    assert "at most 0.001 (exact)" in exact
+    assert "nominal" not in exact
+
+
+def test_older_records_render_and_claim_nothing(older, run_info):
+    page = render_html(older, run_info)
+    Balance(page)
+    assert "What the error rates rest on" not in page
+    assert "asymptotic:" not in page
+    assert "whether exactly so was not recorded" in page

@@ -23,9 +23,14 @@ def test_every_record_is_valid(records, validator):
 
 def test_schema_names_exactly_the_fields_of_a_record(records):
     schema = verdict_schema()
-    assert set(schema["properties"]) == set(schema["required"]) == set(records[0])
+    assert set(schema["properties"]) == {*schema["required"], "guarantee"} == set(records[0])
     cell = schema["$defs"]["cell"]
-    assert set(cell["properties"]) == set(cell["required"]) == set(records[0]["cells"][0])
+    assert set(cell["properties"]) == {*cell["required"], "guarantee"} == set(records[0]["cells"][0])
+
+
+def test_older_records_without_a_guarantee_are_valid(older, validator):
+    for record in older:
+        validator.validate(json.loads(json.dumps(record, allow_nan=False)))
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,8 @@ def test_schema_names_exactly_the_fields_of_a_record(records):
         (("twins", "exponent"), "refuted"),
         (("cells", 0, "verdict"), "pass"),
         (("cells", 0, "figure"), []),
+        (("guarantee",), "certain"),
+        (("cells", 0, "guarantee"), None),
         (("schema",), 2),
         (("id",), "../x"),
     ],

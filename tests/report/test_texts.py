@@ -81,3 +81,19 @@ def test_junit_elements_are_in_the_order_of_the_common_schema(suite):
     for case in suite.findall("testcase"):
         tags = [child.tag for child in case]
         assert tags == sorted(tags, key=["skipped", "error", "failure", "system-out"].index)
+
+
+def test_a_test_report_says_whether_the_rates_are_exact(suite, records):
+    by_name = {case.get("name"): case.find("system-out").text for case in suite.findall("testcase")[:-1]}
+    assert "at most 0.001 (exact)" in by_name["hu2020.prop_d_3"]
+    assert "nominal 0.001 (asymptotic" in by_name["hu2020.prop_3_4"]
+
+
+def test_the_summary_says_whether_the_rates_are_exact(records, older, run_info):
+    text = render_markdown(records, run_info)
+    assert "✓ PASS<br>exact |" in text
+    assert "✗ **FAIL**<br>asymptotic |" in text
+    assert "- What the error rates rest on: 1 exact" in text
+    earlier = render_markdown(older, run_info)
+    assert "✓ PASS |" in earlier
+    assert "rest on" not in earlier

@@ -81,3 +81,43 @@ def test_panels_show_the_binding_cell_first_and_no_more_than_asked(records):
     assert len(many) == 6
     assert len({c["cell"]["alpha"] for c in many}) == 6
     assert choose_cells(by_id["hu2020.lemma_none"]) == []
+
+
+def test_a_nominal_rate_is_not_called_exact(records, older):
+    by_id = {record["id"]: record for record in records}
+    said = {key: words.error_rates(record) for key, record in by_id.items()}
+    assert said["hu2020.prop_d_3"] == (
+        "FAIL though true: at most 0.001; PASS though off by the stated discrepancy: at most 0.001 (exact)"
+    )
+    nominal = said["hu2020.prop_3_4"]
+    assert nominal.startswith("FAIL though true: nominal 0.001; PASS though")
+    assert nominal.endswith("nominal 0.001 (asymptotic: Gaussian theory; measured rates: docs/statistics.md)")
+    assert "at most" not in nominal
+    assert "no error rate" in said["hu2020.claim_c_1"]
+    assert said["hu2020.lemma_none"] == "none: no rule was applied"
+    earlier = {record["id"]: words.error_rates(record) for record in older}
+    assert earlier["hu2020.prop_3_4"].endswith("(whether exactly so was not recorded)")
+    assert earlier["hu2020.claim_c_1"] == said["hu2020.claim_c_1"]
+
+
+def test_the_weakest_cell_that_decided_anything_labels_the_claim(records):
+    by_id = {record["id"]: record for record in records}
+    bound, rate = by_id["hu2020.prop_d_3"], by_id["hu2020.prop_3_4"]
+    both = {**bound, "cells": [*bound["cells"], rate["cells"][0]]}
+    assert words.guarantee_name(bound) == "exact"
+    assert words.guarantee_name(both) == "asymptotic"
+    # A cell without a number takes nothing away from the others.
+    assert words.guarantee_name(by_id["hu2020.thm_wide"]) == "asymptotic"
+    alone = {**bound, "cells": [by_id["hu2020.thm_wide"]["cells"][1]]}
+    assert words.guarantee_name(alone) == "no rule applied"
+
+
+def test_the_header_counts_what_rates_rest_on(records, older):
+    assert words.guarantees(records[:8]) == (
+        "1 exact, 6 asymptotic (nominal by Gaussian theory; measured rates: docs/statistics.md),"
+        " 1 by search (a FAIL is certain, a PASS has no error rate)"
+    )
+    assert words.guarantees(older) == ""
+    assert words.guarantees([*older[:2], *records[4:5]]) == (
+        "1 exact, 2 from an older record, which does not say"
+    )

@@ -11,6 +11,7 @@ from whp.errors import OutputError, UsageError
 from whp.report import (
     BrokenFile,
     check_writable,
+    leftovers,
     load_run,
     load_verdict_records,
     verdict_schema,
@@ -57,6 +58,36 @@ def test_reports_are_made_again_from_the_verdict_files(tmp_path, few, run_info):
     kept = load_run(files.folder, records, "whp report a")
     write_records(tmp_path / "b", records, run=kept.run, papers=kept.papers, broken=kept.broken)
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
+
+
+def test_what_an_earlier_run_left_is_no_part_of_the_report(tmp_path, few, run_info):
+    write_report(tmp_path, few, run=run_info)
+    write_report(tmp_path, few[1:3], run=run_info)
+    assert len(list((tmp_path / "verdicts").iterdir())) == 4  # nothing is deleted
+    kept = sorted(verdict.id for verdict in few[1:3])
+    assert sorted(record["id"] for record in load_verdict_records(tmp_path)) == kept
+    assert leftovers(tmp_path) == sorted(verdict.id for verdict in (few[0], few[3]))
+    # Without the list, or with that of an older version, all count.
+    (tmp_path / "run.json").unlink()
+    assert len(load_verdict_records(tmp_path)) == 4
+    assert leftovers(tmp_path) == []
+
+
+def test_a_verdict_that_is_listed_and_not_there_is_named(tmp_path, few, run_info):
+    files = write_report(tmp_path, few, run=run_info)
+    files.verdicts[0].unlink()
+    with pytest.raises(UsageError, match=rf"run.json lists, got 'no {files.verdicts[0].stem}'"):
+        load_verdict_records(tmp_path)
+
+
+def test_the_plan_is_kept_with_the_run(tmp_path, few, run_info, planned):
+    write_report(tmp_path / "a", few, run=run_info, planned=planned)
+    records = load_verdict_records(tmp_path / "a")
+    kept = load_run(tmp_path / "a", records, "whp report a")
+    assert list(kept.planned) == planned
+    write_records(tmp_path / "b", records, run=kept.run, planned=kept.planned)
+    assert tree(tmp_path / "a") == tree(tmp_path / "b")
+    assert "Planned and made" in (tmp_path / "b" / "report.html").read_text()
 
 
 def test_verdict_files_alone_are_enough(tmp_path, few, run_info):

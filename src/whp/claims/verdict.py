@@ -26,9 +26,10 @@ class Outcome(StrEnum):
         """One sentence for a reader who sees the word for the first time."""
         return {
             Outcome.PASS: "The measurement agrees with the statement; a statement that is off by the stated"
-            " discrepancy would have passed with at most the stated probability.",
+            " discrepancy would have passed with at most the stated probability, exactly or nominally as is"
+            " said beside it.",
             Outcome.FAIL: "The measurement contradicts the statement; a true statement would have failed with"
-            " at most the stated probability.",
+            " at most the stated probability, exactly or nominally as is said beside it.",
             Outcome.INCONCLUSIVE: "The trials made so far do not decide; the advice says what would.",
         }[self]
 

@@ -4,11 +4,13 @@ from whp.report.figures import claim_svg
 from whp.report.html import render_html
 from whp.report.junit import render_junit
 from whp.report.markdown import readme_table, render_markdown
+from whp.report.planned import comparison
 from whp.report.run import BrokenFile, RunInfo
 from whp.report.writer import (
     ReportFiles,
     RunContext,
     check_writable,
+    leftovers,
     load_run,
     load_verdict_records,
     verdict_schema,
@@ -23,6 +25,8 @@ __all__ = [
     "RunInfo",
     "check_writable",
     "claim_svg",
+    "comparison",
+    "leftovers",
     "load_run",
     "load_verdict_records",
     "readme_table",

@@ -9,10 +9,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from whp.claims.verdict import Outcome, Regime
+from whp.claims.verdict import Guarantee, Outcome, Regime
 from whp.report import words
 from whp.report.figures import choose_cells, mode, panel_svg
 from whp.report.formulas import documentation, mathml, sentence
+from whp.report.planned import COLUMNS, NOTE, comparison
 from whp.report.run import BrokenFile, Record, RunInfo
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -44,6 +45,7 @@ def render_html(
     run: RunInfo,
     papers: Mapping[str, Mapping[str, Any]] | None = None,
     broken: Sequence[BrokenFile] = (),
+    planned: Sequence[Mapping[str, Any]] = (),
     panels: int = 6,
 ) -> str:
     """Return the page.
@@ -58,6 +60,8 @@ def render_html(
         Paper key to its ``title``, ``authors``, ``year``, ``arxiv``, where known.
     broken : sequence of BrokenFile
         Claim files that could not be read.
+    planned : sequence of mapping
+        What was planned for each claim before the run.
     panels : int
         The most panels that are drawn for a claim.
     """
@@ -84,6 +88,11 @@ def render_html(
         twins_passed=[r for r in records if Outcome.PASS.value in r["twins"].values()],
         outcomes=list(Outcome),
         regimes=list(Regime),
+        rates=words.guarantees(records),
+        guarantees=[kind for kind in Guarantee if kind is not Guarantee.NONE],
+        planned=comparison(planned, records),
+        planned_columns=COLUMNS,
+        planned_note=NOTE,
         symbols=SYMBOLS,
         claims=[_claim(record, index, run, panels) for index, record in enumerate(records)],
         failed=[r for r in records if r["verdict"] == Outcome.FAIL.value],
@@ -135,6 +144,8 @@ def _claim(record: Record, index: int, run: RunInfo, panels: int) -> dict[str, A
         "binding_label": words.cell_label(cell) if cell else "",
         "estimate_name": words.estimate_name(cell),
         "estimate": words.estimate_text(record, cell),
+        "guarantee": words.guarantee_name(record),
+        "error_rates": words.error_rates(record),
         "slack_name": words.slack_name(cell),
         "trials": words.trials_text(record),
         "twins": words.twins_summary(record["twins"]),
@@ -142,7 +153,12 @@ def _claim(record: Record, index: int, run: RunInfo, panels: int) -> dict[str, A
         "several_tests": several,
         "variables": list(dict.fromkeys(key for c in record["cells"] for key in c["cell"])),
         "cells": [
-            {"record": c, "estimate": words.estimate_text(c, c), "slack": words.show(c["slack"])}
+            {
+                "record": c,
+                "estimate": words.estimate_text(c, c),
+                "slack": words.show(c["slack"]),
+                "guarantee": words.guarantee_name(c),
+            }
             for c in record["cells"]
         ],
         "finite_size": _finite_size(cell) if cell else [],

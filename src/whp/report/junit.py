@@ -46,14 +46,15 @@ def render_junit(records: Sequence[Record], run: RunInfo, broken: Sequence[Broke
             },
         )
         sentence = _text(words.verdict_sentence(record))
+        rates = _text(f"Error rates: {words.error_rates(record)}")
         if record["verdict"] == Outcome.FAIL.value:
             failure = SubElement(case, "failure", {"message": sentence, "type": "FAIL"})
             failure.text = _text(
-                f"{record['title']} ({record['locus']})\n{sentence}\nReproduce: {record['command']}"
+                f"{record['title']} ({record['locus']})\n{sentence}\n{rates}\nReproduce: {record['command']}"
             )
         elif record["verdict"] == Outcome.INCONCLUSIVE.value:
             SubElement(case, "skipped", {"message": sentence})
-        SubElement(case, "system-out").text = sentence
+        SubElement(case, "system-out").text = f"{sentence}\n{rates}"
     for file in broken:
         case = SubElement(
             suite, "testcase", {"classname": "broken", "name": _text(file.where), "time": "0.000"}

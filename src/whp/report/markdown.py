@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from whp.claims.verdict import Outcome
 from whp.report import words
+from whp.report.planned import COLUMNS as PLANNED
+from whp.report.planned import NOTE, comparison
 from whp.report.run import BrokenFile, Record, RunInfo
 
 VERDICTS = {
@@ -28,7 +31,12 @@ COLUMNS = (
 MATH = re.compile(r"(?<!\\)(\$[^$]+\$)")
 
 
-def render_markdown(records: Sequence[Record], run: RunInfo, broken: Sequence[BrokenFile] = ()) -> str:
+def render_markdown(
+    records: Sequence[Record],
+    run: RunInfo,
+    broken: Sequence[BrokenFile] = (),
+    planned: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Return ``summary.md``; the arguments are those of :func:`whp.report.html.render_html`."""
     counts = words.counts(records)
     lines = [
@@ -44,6 +52,8 @@ def render_markdown(records: Sequence[Record], run: RunInfo, broken: Sequence[Br
         f"- Error budget of the whole run: {words.show(run.false_fail)} false FAIL,"
         f" {words.show(run.false_pass)} false PASS",
     ]
+    if rates := words.guarantees(records):
+        lines.append(f"- What the error rates rest on: {plain(rates)}")
     if run.environment:
         listed = "; ".join(f"{plain(key)} {plain(value)}" for key, value in run.environment.items())
         lines.append(f"- Environment: {listed}")
@@ -76,7 +86,18 @@ def render_markdown(records: Sequence[Record], run: RunInfo, broken: Sequence[Br
         lines += ["## Not passed", ""]
         lines += [f"- {_code(record['id'])} {plain(words.verdict_sentence(record))}" for record in undecided]
         lines.append("")
+    rows = comparison(planned, records)
+    if rows:
+        lines += ["## Planned and made", "", "| " + " | ".join(PLANNED) + " |", "|" + "---|" * len(PLANNED)]
+        lines += [f"| {_code(row[0])} | " + " | ".join(map(plain, row[1:])) + " |" for row in rows]
+        lines += ["", NOTE, ""]
     return "\n".join(lines)
+
+
+def _verdict(record: Record) -> str:
+    """The word, and what its error rates rest on, where that is known."""
+    basis = words.guarantee_name(record)
+    return VERDICTS[record["verdict"]] + (f"<br>{basis}" if basis else "")
 
 
 def readme_table(records: Sequence[Record]) -> str:
@@ -88,7 +109,7 @@ def readme_table(records: Sequence[Record]) -> str:
     for record in records:
         name = f"{_code(record['id'])}<br>{_cell(record['locus'])}"
         lines.append(
-            f"| {name} | {_statement(record)} | {record['regime']} | {VERDICTS[record['verdict']]}"
+            f"| {name} | {_statement(record)} | {record['regime']} | {_verdict(record)}"
             f" | {_estimate(record)} | {words.trials_text(record)} |"
         )
     return "\n".join(lines) + "\n"
@@ -101,7 +122,7 @@ def _row(record: Record) -> str:
         _statement(record),
         plain(record["kind"]),
         record["regime"],
-        VERDICTS[record["verdict"]],
+        _verdict(record),
         _estimate(record),
         words.show(record["slack"]),
         words.trials_text(record),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from whp.claims.verdict import RANK, Outcome
+from whp.claims.verdict import RANK, Guarantee, Outcome
 from whp.report.run import Record
 
 # What the estimate is, by the series that a cell has for its figure.
@@ -17,6 +17,7 @@ NAMES = {
     "means": "mean of Y",
     "worst": "largest violation",
 }
+MEASURED = "docs/statistics.md"  # where the measured rates of the rules are
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -122,6 +123,60 @@ def estimate_text(record: Record, cell: Record | None) -> str:
     if cell is not None and "worst" in cell["figure"]:
         return estimate
     return f"{estimate} {show_interval(record['interval'])}"
+
+
+def guarantee(record: Record) -> Guarantee | None:
+    """What stands behind the error rates of a claim or a cell: the weakest that decided anything.
+
+    None for a record of a time when it was not kept.
+    """
+    cells = record.get("cells", [record])
+    found = [Guarantee(cell["guarantee"]) for cell in cells if "guarantee" in cell]
+    if not found and cells:
+        return None
+    order = list(Guarantee)
+    applied = [each for each in found if each is not Guarantee.NONE]
+    return max(applied, key=order.index, default=Guarantee.NONE)
+
+
+def guarantee_name(record: Record) -> str:
+    """The guarantee in a word; nothing where it is not known."""
+    kept = guarantee(record)
+    return "" if kept is None else "no rule applied" if kept is Guarantee.NONE else kept.value
+
+
+def error_rates(record: Record) -> str:
+    """The error rates of a claim, and whether they are exact, in words."""
+    kept = guarantee(record)
+    if kept is Guarantee.SEARCH or (kept is None and record["kind"] == "always"):
+        return "a counterexample is certain; a PASS has no error rate, as a search cannot prove"
+    if kept is Guarantee.NONE:
+        return "none: no rule was applied"
+    word = "nominal" if kept is Guarantee.ASYMPTOTIC else "at most"
+    basis = {
+        Guarantee.EXACT: " (exact)",
+        Guarantee.ASYMPTOTIC: f" (asymptotic: Gaussian theory; measured rates: {MEASURED})",
+        None: " (whether exactly so was not recorded)",
+    }[kept]
+    return (
+        f"FAIL though true: {word} {show(record['false_fail'])}; PASS though off by the stated discrepancy:"
+        f" {word} {show(record['false_pass'])}{basis}"
+    )
+
+
+def guarantees(records: Sequence[Record]) -> str:
+    """How many verdicts have exact error rates, how many nominal ones; nothing where none says."""
+    names = {
+        Guarantee.EXACT: "exact",
+        Guarantee.ASYMPTOTIC: f"asymptotic (nominal by Gaussian theory; measured rates: {MEASURED})",
+        Guarantee.SEARCH: "by search (a FAIL is certain, a PASS has no error rate)",
+        Guarantee.NONE: "without a rule applied",
+        None: "from an older record, which does not say",
+    }
+    kept = [guarantee(record) for record in records]
+    if set(kept) <= {None, Guarantee.NONE}:
+        return ""
+    return ", ".join(f"{kept.count(each)} {name}" for each, name in names.items() if each in kept)
 
 
 def trials_text(record: Record) -> str:

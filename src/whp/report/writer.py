@@ -68,6 +68,7 @@ def write_report(
     run: RunInfo,
     papers: Mapping[str, Mapping[str, Any]] | None = None,
     broken: Sequence[BrokenFile] = (),
+    planned: Sequence[Mapping[str, Any]] = (),
 ) -> ReportFiles:
     """Write ``verdicts/<id>.json``, the schema, ``run.json`` and the reports to a folder.
 
@@ -75,7 +76,8 @@ def write_report(
     ----------
     out : Path
         The folder; it is made if need be. Files of the same name are replaced,
-        each at once; others are left alone.
+        each at once; others are left alone, and ``run.json`` lists the verdicts
+        that are of this run.
     verdicts : sequence of Verdict
         In any order; they are written in the order of their ids.
     run : RunInfo
@@ -84,6 +86,8 @@ def write_report(
         Paper key to its ``title``, ``authors``, ``year``, ``arxiv``, where known.
     broken : sequence of BrokenFile
         Claim files that could not be read.
+    planned : sequence of mapping
+        What was planned for each claim before the run, for comparison.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def write_report(
         If a file cannot be written; those before it are whole, and none is half-written.
     """
     records = [verdict_record(verdict) for verdict in verdicts]
-    return write_records(out, records, run=run, papers=papers, broken=broken)
+    return write_records(out, records, run=run, papers=papers, broken=broken, planned=planned)
 
 
 def write_records(
@@ -101,6 +105,7 @@ def write_records(
     run: RunInfo,
     papers: Mapping[str, Mapping[str, Any]] | None = None,
     broken: Sequence[BrokenFile] = (),
+    planned: Sequence[Mapping[str, Any]] = (),
 ) -> ReportFiles:
     """As :func:`write_report`, from verdicts in their JSON form (``whp report``)."""
     records = sorted(records, key=lambda record: words.natural(record["id"]))
@@ -118,13 +123,19 @@ def write_records(
     texts = {path: _json(record) for path, record in zip(files.verdicts, records, strict=True)}
     texts[files.schema] = SCHEMA_FILE.read_text(encoding="utf-8")
     texts[out / "run.json"] = _json(
-        {"run": run.record(), "papers": papers or {}, "broken": [vars(file) for file in broken]}
-    )
-    _write_all(texts)  # the verdicts first: should a figure fail, they are safe
-    _write_all(
         {
-            files.html: render_html(records, run, papers, broken),
-            files.summary: render_markdown(records, run, broken),
+            "run": run.record(),
+            "claims": [record["id"] for record in records],
+            "papers": papers or {},
+            "broken": [vars(file) for file in broken],
+            "planned": list(planned),
+        }
+    )
+    write_all(texts)  # the verdicts first: should a figure fail, they are safe
+    write_all(
+        {
+            files.html: render_html(records, run, papers, broken, planned),
+            files.summary: render_markdown(records, run, broken, planned),
             files.junit: render_junit(records, run, broken),
         }
     )
@@ -134,14 +145,22 @@ def write_records(
 def load_verdict_records(folder: Path) -> list[dict[str, Any]]:
     """Read the verdict files of a report folder, or of its ``verdicts`` folder, in the order of their ids.
 
+    Where ``run.json`` lists the claims of the run, others, which an earlier run
+    has left in the folder, are not read; see :func:`leftovers`.
+
     Raises
     ------
     UsageError
-        If there is none, or one is no verdict of this schema.
+        If there is none, one is missing, or one is no verdict of this schema.
     """
-    inside = folder / "verdicts"
-    paths = sorted((inside if inside.is_dir() else folder).glob("*.json"))
+    listed, paths = _listed(folder), _verdict_files(folder)
     require(bool(paths), "report folder", "one that holds verdicts/*.json", str(folder), UsageError)
+    if listed is not None:
+        there = {path.stem for path in paths}
+        missing = [name for name in listed if name not in there]
+        rule = "complete with the verdicts that its run.json lists"
+        require(not missing, f"{folder}", rule, f"no {', '.join(missing)}", UsageError)
+        paths = [path for path in paths if path.stem in listed]
     schema = verdict_schema()
     records = []
     for path in paths:
@@ -154,6 +173,25 @@ def load_verdict_records(folder: Path) -> list[dict[str, Any]]:
             _check_form(cell, schema["$defs"]["cell"], path)
         records.append(record)
     return sorted(records, key=lambda record: words.natural(record["id"]))
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return the ids of verdict files that are not of the folder's last run, which ``run.json`` lists."""
+    listed = _listed(folder)
+    return [] if listed is None else [p.stem for p in _verdict_files(folder) if p.stem not in listed]
+
+
+def _verdict_files(folder: Path) -> list[Path]:
+    inside = folder / "verdicts"
+    return sorted((inside if inside.is_dir() else folder).glob("*.json"))
+
+
+def _listed(folder: Path) -> list[str] | None:
+    """The claims of the last run; None where nothing says so."""
+    path = folder / "run.json"
+    kept = _read(path) if path.exists() else None
+    listed = kept.get("claims") if isinstance(kept, dict) else None
+    return [str(name) for name in listed] if isinstance(listed, list) else None
 
 
 def _check_form(record: Mapping[str, Any], schema: Mapping[str, Any], path: Path) -> None:
@@ -175,6 +213,7 @@ class RunContext:
     run: RunInfo
     papers: Mapping[str, Mapping[str, Any]]
     broken: tuple[BrokenFile, ...]
+    planned: tuple[Mapping[str, Any], ...] = ()
 
 
 def load_run(folder: Path, records: Sequence[Record], command: str) -> RunContext:
@@ -201,7 +240,9 @@ def load_run(folder: Path, records: Sequence[Record], command: str) -> RunContex
     whole = isinstance(kept, dict) and {"run", "papers", "broken"} <= set(kept)
     require(whole, f"{path}", "the facts of a run", type(kept).__name__, UsageError)
     broken = tuple(BrokenFile(**file) for file in kept["broken"])
-    return RunContext(RunInfo.from_record(kept["run"]), kept["papers"], broken)
+    return RunContext(
+        RunInfo.from_record(kept["run"]), kept["papers"], broken, tuple(kept.get("planned", ()))
+    )
 
 
 def _read(path: Path) -> Any:
@@ -215,7 +256,7 @@ def _json(record: Mapping[str, Any]) -> str:
     return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
-def _write_all(texts: Mapping[Path, str]) -> None:
+def write_all(texts: Mapping[Path, str]) -> None:
     """Write each text beside its place and move it there: a reader sees the old file or the new one."""
     for path, text in texts.items():
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
