@@ -52,6 +52,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+NO_SEED = -1  # under which no trial was ever made: what --fresh knows of its seed before it draws one
+
 cli_trust.register(app)
 
 
@@ -138,12 +140,15 @@ def run(
 
     A claim stops as soon as it is decided. What was measured is kept in the
     ledger, so the same command resumes after an interrupt and repeats nothing.
+    A claim that cannot PASS with its trials and its share of --alpha is named
+    at the start; the run goes on, as it may FAIL, and others depend on nothing of it.
     """
     from whp.claims import Budget, verdict_record
     from whp.console import make_console, print_results, say, watching
     from whp.devices import resolve_device
     from whp.engine.discovery import resolve
     from whp.engine.environment import available_cores, environment
+    from whp.engine.plan import plan as plan_claims
     from whp.engine.runner import run as run_claims
     from whp.report.run import BrokenFile, RunInfo
     from whp.report.writer import check_writable, write_report
@@ -157,6 +162,21 @@ def run(
     out = out if out is not None else Path("reports") / f"run-{profile}"
     check_writable(out)
     started, command = datetime.now(UTC).isoformat(timespec="seconds"), str(context.obj)
+    budget = Budget(len(claims), alpha, alpha)
+    planned = plan_claims(
+        claims,
+        profile=profile,
+        budget=budget,
+        seed=NO_SEED if fresh else seed or 0,
+        ledger_path=ledger,
+        device=str(resolve_device(device)),
+    )
+    for id, sentence in planned.refused.items():
+        complain(
+            sentence if id in planned.impossible else f"notice: {sentence}; without that it can only FAIL"
+        )
+    if planned.impossible:
+        return Exit.USAGE
     console = make_console()
     with watching(console) as listener:
         result = run_claims(
@@ -166,7 +186,7 @@ def run(
             jobs=jobs or available_cores(),
             device=device,
             ledger_path=ledger,
-            budget=Budget(len(claims), alpha, alpha),
+            budget=budget,
             on_event=listener,
             fresh=fresh,
         )
@@ -195,7 +215,8 @@ def run(
     papers = {
         key: {"title": p.title, "authors": p.authors, "year": p.year} for key, p in found.papers.items()
     }
-    files = write_report(out, verdicts, run=info, papers=papers, broken=broken)
+    forecasts = [row.record() for row in planned.rows]
+    files = write_report(out, verdicts, run=info, papers=papers, broken=broken, planned=forecasts)
     say(console, f"Report: {files.html}")
     for claim in result.broken:
         complain(str(claim))
@@ -219,16 +240,31 @@ def plan(
             help="Time what was never timed, about a second for each experiment. Those trials are kept.",
         ),
     ] = True,
+    after: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Set the plan beside what a run has made: the folder of its report.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
-    """Say what a run would take: trials, time, and the discrepancy that it would detect."""
+    """Say what a run would take: trials, time, and the discrepancy that it would detect.
+
+    Refuses, with exit code 2, claims that cannot PASS with their trials and
+    their share of --alpha, and says for each what would do.
+    """
     from whp.claims import Budget
-    from whp.console import make_console, print_plan
+    from whp.console import make_console, print_comparison, print_plan
     from whp.devices import resolve_device
     from whp.engine.discovery import resolve
     from whp.engine.environment import available_cores
     from whp.engine.plan import plan as plan_claims
+    from whp.report.planned import comparison
+    from whp.report.writer import load_verdict_records
 
     check_options(profile, jobs, seed, alpha)
+    made = [] if after is None else load_verdict_records(after)
     found, claims = resolve(selection)
     if not claims:
         return broken_code(found) or Exit.NOTHING
@@ -241,8 +277,13 @@ def plan(
         device=str(resolve_device(device)),
         probe=probe,
     )
-    print_plan(make_console(), planned, jobs or available_cores())
-    return broken_code(found)
+    if after is None:
+        print_plan(make_console(), planned, profile, jobs or available_cores())
+    else:
+        print_comparison(make_console(), comparison([row.record() for row in planned.rows], made))
+    for sentence in planned.refused.values():
+        complain(sentence)
+    return most_telling([broken_code(found), Exit.USAGE if planned.refused else Exit.PASS])
 
 
 @app.command()
@@ -255,7 +296,7 @@ def report(
     Exits with 0 when that is done, whatever the verdicts.
     """
     from whp.console import make_console, print_results, say
-    from whp.report.writer import check_writable, load_run, load_verdict_records, write_records
+    from whp.report.writer import check_writable, leftovers, load_run, load_verdict_records, write_records
 
     require(folder.is_dir(), "DIR", "the folder of a report", str(folder), UsageError)
     records = load_verdict_records(folder)
@@ -263,7 +304,11 @@ def report(
     check_writable(folder)
     console = make_console()
     print_results(console, records)
-    files = write_records(folder, records, run=known.run, papers=known.papers, broken=known.broken)
+    files = write_records(
+        folder, records, run=known.run, papers=known.papers, broken=known.broken, planned=known.planned
+    )
+    if left := leftovers(folder):
+        say(console, f"Left out, as an earlier run made them: {', '.join(left)}")
     say(console, f"Report: {files.html}")
     return Exit.PASS
 

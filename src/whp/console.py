@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,9 +18,20 @@ from whp.claims import PROFILES, Claim, Outcome, verdict_record
 from whp.engine.discovery import Paper
 from whp.engine.events import ClaimDecided, Event, RunStarted
 from whp.engine.events import Progress as Progressed
+from whp.engine.forecast import Forecast
 from whp.engine.plan import Plan
+from whp.report.planned import COLUMNS
 from whp.report.run import Record
-from whp.report.words import counts, show, show_interval, show_seconds, twins_summary, verdict_sentence
+from whp.report.words import (
+    counts,
+    guarantee_name,
+    guarantees,
+    show,
+    show_interval,
+    show_seconds,
+    twins_summary,
+    verdict_sentence,
+)
 
 STYLES = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 PLAIN_WIDTH = 200  # of tables where there is no terminal to fit into
@@ -143,7 +155,7 @@ def _sizes(claim: Claim) -> Iterator[str]:
             yield f"{profile}: {path}{many(len(design.cells()), 'cell')}, {least} to {most} trials a point"
 
 
-def print_plan(console: Console, plan: Plan, jobs: int) -> None:
+def print_plan(console: Console, plan: Plan, profile: str, jobs: int) -> None:
     """What each claim asks for, what it would find, and the time of the whole."""
     rows = [
         (
@@ -151,20 +163,39 @@ def print_plan(console: Console, plan: Plan, jobs: int) -> None:
             row.kind,
             str(row.cells),
             f"{row.trials_least} to {row.trials_most}",
+            _needs(row.checks),
             str(row.trials_known),
             _time(row.seconds_least, row.seconds_most, jobs),
             "yes" if row.can_pass else "no",
         )
         for row in plan.rows
     ]
-    head = ("claim", "kind", "cells", "trials", "in ledger", "time", "can PASS")
+    head = ("claim", "kind", "cells", "trials", "needs a point", "in ledger", "time", "can PASS")
     print_table(console, head, rows, wrap=("claim", "kind", "time"))
     say(console, "\nWith the most trials a run would find:")
     for row in plan.rows:
-        for text in row.detectable:
-            say(console, f"  {row.id}: {text}")
+        for check in row.checks:
+            name = f"{check.check}: " if len(row.checks) > 1 else ""
+            say(console, f"  {row.id}: {name}{check.text}")
+    away = [row.id for row in plan.rows if any(check.elsewhere for check in row.checks)]
+    if away:
+        listed = ", ".join(away)
+        say(console, f"\nINCONCLUSIVE by design in profile {profile}, not at the printed sizes: {listed}")
     time = _time(plan.seconds_least, plan.seconds_most, jobs)
     say(console, f"\nTime of the whole, shared trials counted once, with {many(jobs, 'worker')}: {time}")
+
+
+def _needs(checks: Sequence[Forecast]) -> str:
+    """Trials a point that the check that needs the most would take, of the most that are made."""
+    worst = max(checks, key=lambda check: check.needed or check.fewest or math.inf)
+    number = worst.needed or worst.fewest
+    return f"{'' if worst.needed else 'at least '}{number or 'a million'} of {worst.most}"
+
+
+def print_comparison(console: Console, rows: Sequence[Sequence[str]]) -> None:
+    """What was planned beside what was made, claim by claim."""
+    head = [name.lower() for name in COLUMNS]
+    print_table(console, head, rows, wrap=("claim", "trial time planned"))
 
 
 def _time(least: float | None, most: float | None, jobs: int) -> str:
@@ -176,11 +207,12 @@ def _time(least: float | None, most: float | None, jobs: int) -> str:
 
 def print_results(console: Console, records: Sequence[Record]) -> None:
     """One row a claim, the reasons of what did not PASS, and what runs a FAIL again."""
-    head = ("claim", "verdict", "regime", "estimate [interval]", "trials", "twins refuted")
+    head = ("claim", "verdict", "error rates", "regime", "estimate [interval]", "trials", "twins refuted")
     rows = [
         (
             record["id"],
             coloured(record["verdict"]),
+            guarantee_name(record) or "–",
             record["regime"],
             _estimate(record),
             str(record["trials"]),
@@ -203,6 +235,8 @@ def print_results(console: Console, records: Sequence[Record]) -> None:
             say(console, f"  to see it again: {record['command']}")
     tally = ", ".join(f"{count} {name}" for name, count in counts(records).items() if count)
     say(console, tally or "No verdict.")
+    if rates := guarantees(records):
+        say(console, f"Error rates: {rates}")
 
 
 def _estimate(record: Record) -> str:

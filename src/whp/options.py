@@ -34,7 +34,7 @@ class Exit(IntEnum):
         return {
             Exit.PASS: "all claims PASS",
             Exit.FAIL: "some claim FAILs",
-            Exit.USAGE: "wrong usage, or a claim file is broken (the others have run)",
+            Exit.USAGE: "wrong usage, a broken claim file (the others have run), or a plan that cannot PASS",
             Exit.INTERNAL: "an error inside whp; WHP_TRACEBACK=1 shows where",
             Exit.NOTHING: "nothing was measured",
             Exit.INCONCLUSIVE: "no FAIL, but some claim is INCONCLUSIVE, or a false twin has passed",

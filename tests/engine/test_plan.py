@@ -72,13 +72,14 @@ def test_a_bound_that_its_trials_cannot_certify_is_named(toy, most, delta, can_p
     toy.write("value", BOUND.format(name="value", most=most, delta=delta))
     (row,) = planned(toy).rows
     assert row.can_pass is can_pass
-    assert f"certify {delta:g}" in row.detectable[0]
+    (check,) = row.checks
+    assert ("certify" if can_pass else "cannot PASS") in check.text
 
 
 def test_a_bound_that_can_pass_does_pass(toy):
     toy.write("value", BOUND.format(name="value", most=2000, delta=0.05))
     (row,) = planned(toy).rows
-    need = int(row.detectable[0].split()[0])
+    need = row.checks[0].needed
     (verdict,) = toy.run(executor=SerialExecutor()).verdicts
     (cell,) = verdict.cells
     assert cell.outcome.value == "PASS"
@@ -90,9 +91,54 @@ def test_too_few_trials_for_any_interval_are_named(toy):
     toy.flat("many", "return rng.random()", trials=(2, 60))
     few, many = planned(toy).rows
     assert not few.can_pass
-    assert "too few" in few.detectable[0]
+    assert "cannot PASS" in few.checks[0].text
     assert many.can_pass
-    assert "standard deviations" in many.detectable[0]
+    assert "standard deviations" in many.checks[0].text
+
+
+def test_a_claim_that_cannot_pass_is_refused_and_the_others_are_planned(toy):
+    toy.flat("few", "return rng.random()", trials=(2, 2))
+    toy.flat("many", "return rng.random()", trials=(2, 60))
+    whole = planned(toy)
+    assert [row.id for row in whole.rows] == ["toy.few", "toy.many"]
+    assert list(whole.refused) == ["toy.few"]
+    assert whole.impossible == ()
+    assert "at least 8 to PASS" in whole.refused["toy.few"]
+
+
+def test_a_claim_whose_certificates_cost_more_than_its_share_is_not_planned(toy):
+    toy.flat("dear", "return rng.random()", trials=(4, 40), limits="failure_probability=1e-4")
+    toy.flat("fair", "return rng.random()", trials=(4, 40))
+    whole = planned(toy, budget=Budget(2, 1e-3, 1e-3))
+    assert [row.id for row in whole.rows] == ["toy.fair"]
+    assert whole.impossible == tuple(whole.refused) == ("toy.dear",)
+
+
+def test_the_spread_of_trials_is_taken_from_the_ledger_of_another_seed_or_profile(toy):
+    toy.growth("growth", trials=(4, 9))
+    (blind,) = planned(toy).rows
+    assert blind.checks[0].in_sd
+    toy.run(executor=SerialExecutor())
+    (other,) = planned(toy, seed=8).rows
+    assert not other.checks[0].in_sd
+    assert "trials of profile quick" in other.checks[0].text
+    made = toy.run(executor=SerialExecutor(), seed=8).verdicts[0]
+    assert other.checks[0].needed <= 9
+    assert {cell.trials for cell in made.cells} <= {4, 6, 9}
+
+
+def test_what_was_planned_contains_what_is_made(toy):
+    toy.growth("growth", body="time.sleep(0.002)", trials=(4, 9))
+    toy.run(executor=SerialExecutor())
+    record = planned(toy, seed=8).rows[0].record()
+    (made,) = toy.run(executor=SerialExecutor(), seed=8).verdicts
+    assert record["trials_least"] <= made.trials <= record["trials_most"]
+    assert record["seconds_most"] >= record["seconds_least"] >= 24 * 0.002  # no sleep is shorter
+    assert made.seconds >= made.trials * 0.002
+    # All that is in the ledger now still counts in the whole, and not in what is left.
+    (row,) = planned(toy, seed=8).rows
+    assert row.seconds_least == 0.0
+    assert row.whole_least > 24 * 0.002
 
 
 def test_the_clock_follows_a_power_law_and_never_runs_backwards():

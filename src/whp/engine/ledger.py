@@ -119,6 +119,16 @@ class Ledger:
             rows = self._connection.execute(query, _columns(stream)).fetchall()
         return {(point, trial): self._result(*rest) for point, trial, *rest in rows}
 
+    def seeds(self, stream: Stream) -> list[int]:
+        """Return the root seeds under which the same experiment was measured, the most trials first."""
+        query = (
+            "SELECT seed FROM streams JOIN trials ON stream = id WHERE fingerprint = ? AND experiment = ?"
+            " AND dtype = ? AND device = ? GROUP BY seed ORDER BY count(*) DESC, seed"
+        )
+        key = (stream.fingerprint, stream.experiment, stream.dtype, stream.device)
+        with _sentences(self.path):
+            return [int(seed) for (seed,) in self._connection.execute(query, key).fetchall()]
+
     def get(self, stream: Stream, point: str, trial: int) -> TrialResult | None:
         """Return one trial, or None."""
         return self.load(stream).get((point, trial))
