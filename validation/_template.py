@@ -29,15 +29,18 @@ def deviation(p: Point, rng: np.random.Generator, device: object) -> float:
     return np.abs(np.linalg.eigvalsh(X.T @ X / p.n - np.eye(p.d))).max()
 
 
-# What is claimed, and at least one false twin: a wrong version that must not PASS, which shows
-# that this check can fail.
+# What is claimed, and at least two false twins: wrong versions that must not PASS, wrong in
+# different ways (exponent, constant, a term or a factor missing). They show that this check can fail.
 CLAIM = claim(
     "mypaper.thm_1",
     rate(
         experiment=deviation,
         quantity=r"\left\|\tfrac1n X^\top X - I\right\|",
         bound=(d / n) ** 0.5,
-        twins={"exponent": Twin("d/n without the square root", bound=d / n)},
+        twins={
+            "exponent": Twin("d/n without the square root", bound=d / n),
+            "factor": Twin("sqrt(1/n): d is missing", bound=(1 / n) ** 0.5),
+        },
     ),
     title="The sample covariance is within a constant times sqrt(d/n) of the identity",
     locus="Theorem 1",

@@ -99,19 +99,26 @@ def check(
         Path | None, typer.Argument(help="Claim file or folder; by default the claims shipped with whp.")
     ] = None,
 ) -> int:
-    """Validate claim files without running them: names file and line of each broken one."""
-    from whp.console import many
+    """Validate claim files without running them: names file and line of each broken one.
+
+    A claim needs two false twins at least, and each of its checks one.
+    """
+    from whp.claims import twin_faults
+    from whp.console import many, nearest
     from whp.engine.discovery import discover, validation_root
 
     if path is not None and not path.exists() and (validation_root() / path).is_dir():
         path = validation_root() / path  # the key of a shipped paper
     found = discover(None if path is None else [path])
-    files = len({claim.source for claim in found.claims})
-    print(
-        f"well formed: {many(len(found.claims), 'claim')} in {many(files, 'file')};"
-        f" broken: {many(len(found.broken), 'file')}"
-    )
-    return broken_code(found)
+    faults = [(claim, fault) for claim in found.claims for fault in twin_faults(claim)]
+    faulty = {claim.id for claim, _ in faults}
+    good = [claim for claim in found.claims if claim.id not in faulty]
+    files = len({claim.source for claim in good})
+    broken = len(found.broken) + len({claim.source for claim, _ in faults})
+    print(f"well formed: {many(len(good), 'claim')} in {many(files, 'file')}; broken: {many(broken, 'file')}")
+    for claim, fault in faults:
+        complain(f"{nearest(claim.source)}: {fault}")
+    return most_telling([broken_code(found), Exit.USAGE if faults else Exit.PASS])
 
 
 @app.command()

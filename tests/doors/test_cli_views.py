@@ -1,8 +1,10 @@
 """``whp list``, ``show``, ``check``, ``--help``, ``--version``, and where colour and progress are shown."""
 
 import io
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +15,8 @@ from whp import console
 from whp.cli import EPILOG
 from whp.engine.events import ClaimDecided, Progress, RunStarted
 from whp.options import Exit
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_list_names_every_claim_of_a_folder(inside, whp):
@@ -47,10 +51,19 @@ def test_show_tells_everything_declared(inside, whp):
         assert text in said.out
 
 
-def test_check_counts_what_is_well_formed(inside, whp):
-    said = whp("check", "demo")
+def test_check_counts_what_is_well_formed(tmp_path, whp):
+    (tmp_path / "mypaper").mkdir()
+    shutil.copy(ROOT / "validation" / "_template.py", tmp_path / "mypaper" / "thm_1.py")
+    said = whp("check", tmp_path / "mypaper")
     assert (said.code, said.err) == (0, "")
-    assert said.out == "well formed: 5 claims in 5 files; broken: 0 files\n"
+    assert said.out == "well formed: 1 claim in 1 file; broken: 0 files\n"
+
+
+def test_check_asks_for_two_twins(inside, whp):
+    said = whp("check", "demo")
+    assert said.code == 2
+    assert said.out == "well formed: 0 claims in 0 files; broken: 5 files\n"
+    assert "good.py: demo.good: twins must be at least two false versions, got 1" in said.err
 
 
 BROKEN = {

@@ -51,7 +51,7 @@ def test_the_template_is_a_working_claim(tmp_path, whp, monkeypatch):
     # Not PASS with probability below 1e-6: slopes have mean 0.008 and sd 0.041, and at the last look
     # (40 trials) a PASS needs an estimate below 0.07, which is 9 standard errors away.
     assert whp("run", "mypaper/").code == 0
-    assert verdict(tmp_path, "mypaper.thm_1")["twins"] == {"exponent": "FAIL"}
+    assert verdict(tmp_path, "mypaper.thm_1")["twins"] == {"exponent": "FAIL", "factor": "FAIL"}
 
 
 def test_the_template_with_a_wrong_claim_fails(tmp_path, whp, monkeypatch):

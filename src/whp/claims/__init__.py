@@ -30,6 +30,7 @@ from whp.claims.referee import Referee
 from whp.claims.reproduction import Reproduction as reproduction
 from whp.claims.search import Always as always
 from whp.claims.search import search
+from whp.claims.twins import require_twins, twin_faults
 from whp.claims.verdict import CellVerdict, Guarantee, Outcome, Regime, Verdict, combine, verdict_record
 
 __all__ = [
@@ -66,7 +67,9 @@ __all__ = [
     "order",
     "rate",
     "reproduction",
+    "require_twins",
     "search",
     "symbols",
+    "twin_faults",
     "verdict_record",
 ]
