@@ -22,6 +22,11 @@ class _Docket:
     share: Share
     cells: dict[str, CellVerdict]
 
+    @property
+    def refuted(self) -> bool:
+        """Whether a cell has failed, which decides the whole."""
+        return any(cell.outcome is Outcome.FAIL for cell in self.cells.values())
+
 
 def cell_key(cell: Mapping[str, Value]) -> str:
     """One text for one cell."""
@@ -43,13 +48,19 @@ class Referee:
         quick, standard or paper.
     budget : Budget
         The run's two error rates.
+    decide_twins : bool
+        Whether a false twin that is nowhere refuted asks for trials too, up to
+        the most of the design. The verdicts on the claims are the same.
     """
 
-    def __init__(self, claims: Sequence[Claim], profile: str, budget: Budget) -> None:
+    def __init__(
+        self, claims: Sequence[Claim], profile: str, budget: Budget, *, decide_twins: bool = False
+    ) -> None:
         require(profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}", profile, UsageError)
         self.profile = profile
         self.claims = list(claims)
         self._budget = budget
+        self._decide_twins = decide_twins
         self._main: dict[str, list[_Docket]] = {}
         self._twins: dict[str, dict[str, _Docket]] = {}
         found: dict[str, Experiment] = {}
@@ -104,8 +115,9 @@ class Referee:
         Returns
         -------
         bool
-            Whether every check is decided in this cell. Twins are decided from the
-            same trials but ask for more only where no check rests on the experiment.
+            Whether no more trials are asked for in this cell: every check is decided.
+            Twins are decided from the same trials but ask for more only where no check
+            rests on the experiment, or with ``decide_twins``.
         """
         key = cell_key(sample.cell)
         main, twins = self._dockets(experiment)
@@ -113,12 +125,19 @@ class Referee:
             before = docket.cells.get(key)
             if before is None or before.outcome is Outcome.INCONCLUSIVE:
                 docket.cells[key] = docket.check.decide(sample, docket.share)
-        return all(docket.cells[key].outcome is not Outcome.INCONCLUSIVE for docket in main or twins)
+        asking = main or twins
+        if self._decide_twins:
+            asking = main + [docket for docket in twins if not docket.refuted]
+        return all(docket.cells[key].outcome is not Outcome.INCONCLUSIVE for docket in asking)
 
     def _seen(self, docket: _Docket) -> list[CellVerdict]:
         """What has been decided so far, in the order of the design, whatever the order of the looks."""
         keys = [cell_key(cell) for cell in docket.check.experiment.design(self.profile).cells()]
         return [docket.cells[key] for key in keys if key in docket.cells]
+
+    def twin_cells(self, claim: Claim) -> dict[str, tuple[CellVerdict, ...]]:
+        """What has been decided so far about each false twin, cell by cell."""
+        return {name: tuple(self._seen(docket)) for name, docket in self._twins[claim.id].items()}
 
     def _complete(self, docket: _Docket) -> bool:
         """Whether every cell has been looked at."""

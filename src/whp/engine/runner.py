@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from whp.claims.budget import Budget
 from whp.claims.claim import Claim
 from whp.claims.experiment import Experiment, Status, TrialResult
 from whp.claims.referee import Referee
-from whp.claims.verdict import Verdict
+from whp.claims.verdict import CellVerdict, Verdict
 from whp.devices import resolve_device
 from whp.engine.environment import environment
 from whp.engine.events import ClaimDecided, Listener, Progress, RunStarted
@@ -58,6 +58,8 @@ class RunResult:
         The root seed; not the caller's when ``fresh``.
     broken : tuple of BrokenClaim
         Claims without a verdict.
+    twin_cells : mapping
+        Claim id and name of a false twin to its decisions, cell by cell.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -67,6 +69,7 @@ class RunResult:
     seconds: float
     seed: int
     broken: tuple[BrokenClaim, ...] = ()
+    twin_cells: Mapping[str, Mapping[str, tuple[CellVerdict, ...]]] = field(default_factory=dict)
 
 
 def run(
@@ -82,6 +85,7 @@ def run(
     fresh: bool = False,
     command: str = "",
     executor: TrialExecutor | None = None,
+    decide_twins: bool = False,
 ) -> RunResult:
     """Measure until every claim is decided or has made its most trials.
 
@@ -110,6 +114,8 @@ def run(
         Recorded in the verdicts.
     executor : TrialExecutor, optional
         Where tasks run instead; it is shut down at the end.
+    decide_twins : bool
+        Whether false twins ask for trials too; see Referee.
 
     Raises
     ------
@@ -120,7 +126,7 @@ def run(
     require(jobs >= 1, "jobs", "at least 1", jobs, UsageError)
     require(isinstance(seed, int) and seed >= 0, "seed", "a non-negative integer", seed, UsageError)
     where = resolve_device(device)
-    referee = Referee(claims, profile, budget)
+    referee = Referee(claims, profile, budget, decide_twins=decide_twins)
     root_seed = secrets.randbits(63) if fresh else seed
     with Ledger(ledger_path) as ledger:
         session = _Session(referee, claims, profile, root_seed, str(where), ledger, command, on_event)
@@ -205,6 +211,7 @@ class _Session:
             seconds=time.monotonic() - self._start,
             seed=self._seed,
             broken=tuple(self._broken.values()),
+            twin_cells={c.id: self._referee.twin_cells(c) for c in self._claims if c.id in self._verdicts},
         )
 
     def _prepare(self) -> None:
