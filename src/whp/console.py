@@ -187,7 +187,10 @@ def print_plan(console: Console, plan: Plan, profile: str, jobs: int) -> None:
 
 def _needs(checks: Sequence[Forecast]) -> str:
     """Trials a point that the check that needs the most would take, of the most that are made."""
-    worst = max(checks, key=lambda check: check.needed or check.fewest or math.inf)
+    decided = [check for check in checks if not check.elsewhere]
+    if not decided:
+        return "–"
+    worst = max(decided, key=lambda check: check.needed or check.fewest or math.inf)
     number = worst.needed or worst.fewest
     return f"{'' if worst.needed else 'at least '}{number or 'a million'} of {worst.most}"
 

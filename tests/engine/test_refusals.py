@@ -269,6 +269,7 @@ def test_a_pilot_turns_units_of_its_spread_into_numbers():
     assert f"needs about {seen.needed} trials a point for the discrepancy 0.1" in seen.text
     wider = forecast(check, design, share, pilot(made, [4.0, 8.0, 16.0] * noise**3))
     assert wider.needed > seen.needed > blind.fewest
+    assert seen.expected >= 8
     # The sd is that of the tail, which is the wider one; the detectable discrepancy follows it.
     assert seen.detectable / blind.detectable == pytest.approx(wider.detectable / blind.detectable / 3)
 
@@ -285,3 +286,32 @@ def test_a_pilot_in_which_a_bound_was_broken_needs_more_trials():
     edge = forecast(check, design, share, pilot(made, [[1.0]] * 95 + [[3.0]] * 5))
     assert edge.needed is None
     assert "no number of trials is sure to decide" in edge.text
+
+
+def test_the_spread_along_one_path_tells_that_along_another():
+    """A path that is longer by a factor of two in the logarithm has slopes that spread half as much."""
+    made = make("rate", (8, 40), quick=Design(Path(d=(4, 16, 64)), trials=(8, 40)))
+    (check,) = made.checks
+    share = Referee([made], "quick", Budget(10)).shares(made)["t.it"]
+    noise = np.exp(0.08 * np.random.default_rng(3).standard_normal((12, 3)))
+    known = pilot(made, [4.0, 8.0, 16.0] * noise)
+    along = {p: forecast(check, check.experiment.design(p), share, known) for p in ("standard", "quick")}
+    assert along["quick"].detectable == pytest.approx(along["standard"].detectable / 2)
+    assert along["quick"].needed < along["standard"].needed
+
+
+def test_what_is_expected_follows_what_was_seen():
+    made = make("rate", (8, 400))
+    (check,) = made.checks
+    share = Referee([made], "standard", Budget(10)).shares(made)["t.it"]
+    design = check.experiment.design("standard")
+    noise = np.exp(0.08 * np.random.default_rng(3).standard_normal((12, 3)))
+    sizes = np.array([4.0, 8.0, 16.0])
+    near, middle, far = (
+        forecast(check, design, share, pilot(made, sizes**power * noise)) for power in (1.07, 1.0, 0.5)
+    )
+    assert near.expected > middle.expected > far.expected
+    assert near.needed == middle.needed == far.needed  # that is about the stated discrepancy
+    # What is seen to break the statement is expected to FAIL, on the other side of the edge.
+    worse = forecast(check, design, share, pilot(made, sizes**1.6 * noise))
+    assert worse.expected < middle.expected

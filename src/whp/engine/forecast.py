@@ -10,12 +10,13 @@ import numpy as np
 
 from whp import stats
 from whp.claims.budget import Share
-from whp.claims.check import Check
+from whp.claims.check import Check, lead_sizes
 from whp.claims.experiment import CellSample, Design
 from whp.claims.exponents import ExponentCheck
 from whp.claims.levels import Bound
 from whp.claims.means import MeanCheck
 from whp.claims.reproduction import Reproduction
+from whp.claims.ruling import functionals
 from whp.claims.search import Always
 from whp.engine.pilots import Pilot
 from whp.interval import Interval
@@ -41,8 +42,11 @@ class Forecast:
     elsewhere : str
         Why it is not decided in this profile, by design; or nothing.
     needed : int or None
-        Trials a point that decide with probability 0.9, where that can be told:
-        at the spread of a pilot, or for a bound that is never broken.
+        Trials a point after which a true statement in the middle of what is
+        accepted PASSes with probability 0.9, where that can be told: at the
+        spread of a pilot, or for a bound that is never broken.
+    expected : int or None
+        Trials a point that decide, were the truth what the pilot has seen.
     detectable : float
         Discrepancy that the most trials find with probability 0.9, in the
         units of the verdict's; NaN where there is none to tell.
@@ -59,6 +63,7 @@ class Forecast:
     fewest: int | None
     elsewhere: str = ""
     needed: int | None = None
+    expected: int | None = None
     detectable: float = math.nan
     in_sd: bool = False
     text: str = ""
@@ -71,17 +76,37 @@ class Forecast:
 
 @dataclass(frozen=True)
 class _Spread:
-    """Of one trial, against the margin that trials must tell on one side or on both, at an error rate."""
+    """Of one trial, against what trials must tell.
+
+    Attributes
+    ----------
+    margin : float
+        The stated discrepancy; where a kind states none (a decay, an order), ``seen``.
+    sides : int
+        On how many sides it has to be told.
+    seen : float
+        The distance of what was seen from the edge of what is accepted.
+    rate : float
+        Error rate of the decision that what was seen points to.
+    false_pass : float
+        Error rate of a PASS.
+    """
 
     sd: float
     margin: float
-    rate: float
     sides: int
+    seen: float
+    rate: float
+    false_pass: float
 
     @property
     def needed(self) -> int | None:
         power = 1.0 - 0.1 / self.sides
-        return stats.trials_needed(self.sd, self.margin, self.rate, power) if self.margin > 0 else None
+        return stats.trials_needed(self.sd, self.margin, self.false_pass, power) if self.margin > 0 else None
+
+    @property
+    def expected(self) -> int | None:
+        return stats.trials_needed(self.sd, self.seen, self.rate) if self.seen > 0 else None
 
 
 def forecast(check: Check, design: Design, share: Share, pilot: Pilot | None = None) -> Forecast:
@@ -104,18 +129,24 @@ def forecast(check: Check, design: Design, share: Share, pilot: Pilot | None = N
             made, text=f"cannot PASS: that takes {least} trials a point, at most {made.most} are made"
         )
     if isinstance(check, Always):
-        return replace(made, needed=made.least, text=f"a counterexample among {made.most} searches a cell")
+        return replace(
+            made,
+            needed=made.least,
+            expected=made.least,
+            text=f"a counterexample among {made.most} searches a cell",
+        )
     if isinstance(check, Bound):
         return _of_bound(check, made, share, pilot)
     if isinstance(check, MeanCheck) and check.deterministic:
-        return replace(made, needed=made.fewest, text="any difference: the statistic is not random")
+        text = "any difference: the statistic is not random"
+        return replace(made, needed=made.fewest, expected=made.least, text=text)
     if isinstance(check, MeanCheck) and check.support is not None:
         return replace(
             made,
             text=f"a bounded mean: at least {made.fewest} trials a point, more as they spread; at most"
             f" {made.most} are made",
         )
-    return _of_mean(check, made, share, pilot)
+    return _of_mean(check, made, share, pilot, samples)
 
 
 def fewest(check: Check, samples: Sequence[CellSample], false_pass: float) -> int | None:
@@ -154,63 +185,72 @@ def _of_bound(check: Bound, made: Forecast, share: Share, pilot: Pilot | None) -
     else:
         text = f"{needed} clean trials certify {level:g}"
     text += f"; at most {made.most} are made; {finds}"
-    return replace(made, needed=needed, detectable=worse - level, text=text)
+    expected = None if needed is None else max(needed, made.least)
+    return replace(made, needed=needed, expected=expected, detectable=worse - level, text=text)
 
 
-def _of_mean(check: Check, made: Forecast, share: Share, pilot: Pilot | None) -> Forecast:
+def _of_mean(
+    check: Check, made: Forecast, share: Share, pilot: Pilot | None, samples: Sequence[CellSample]
+) -> Forecast:
     """At the spread of the trials known; where none are, in its units."""
     what = "an exponent" if isinstance(check, ExponentCheck) else "a mean"
-    spreads = [
-        spread for sample in (pilot.samples if pilot else ()) for spread in _spreads(check, sample, share)
-    ]
-    if not spreads:
+    known = pilot.samples if pilot else ()
+    spreads = [spread for sample in known for spread in _spreads(check, sample, share, samples[0])]
+    if not spreads or made.fewest is None:
         finds = stats.detectable(1.0, made.most, share.false_fail)
         text = (
             f"{what} off by {finds:.2g} standard deviations of one trial; at least {made.fewest} trials a"
             f" point, at most {made.most} are made"
         )
         return replace(made, detectable=finds, in_sd=True, text=text)
-    worst = max(spreads, key=lambda spread: math.inf if spread.needed is None else spread.needed)
-    needed = None if worst.needed is None or made.fewest is None else max(worst.needed, made.fewest)
+    worst = max(spreads, key=lambda spread: spread.needed or math.inf)
+    needed = _largest([worst.needed, made.fewest])
+    expected = _largest([spread.expected for spread in spreads] + [made.fewest, made.least])
     finds = stats.detectable(worst.sd, made.most, share.false_fail)
     many = (
         "no number of trials is sure to decide" if needed is None else f"needs about {needed} trials a point"
     )
+    looks = "too near the edge to tell" if expected is None else f"about {expected} decide"
     return replace(
         made,
         needed=needed,
+        expected=expected,
         detectable=finds,
         text=f"{many} for the discrepancy {worst.margin:.2g} at the spread seen (sd {worst.sd:.2g}, {pilot});"
-        f" at most {made.most} are made, which find {what} off by {finds:.2g}",
+        f" as it looks, {looks}; at most {made.most} are made, which find {what} off by {finds:.2g}",
     )
 
 
-def _spreads(check: Check, sample: CellSample, share: Share) -> list[_Spread]:
-    """Of everything that must lie within a margin; none where the trials give no numbers.
-
-    The margin is the stated discrepancy, for a true statement in the middle of
-    what is accepted; where a kind states none (a decay, an order), the distance
-    of what was seen from what is accepted.
-    """
+def _spreads(check: Check, sample: CellSample, share: Share, planned: CellSample) -> list[_Spread]:
+    """Of everything that must lie within a margin; none where the trials give no numbers."""
     if isinstance(check, ExponentCheck):
         values = sample.values(check.statistic)
         if sample.failures or not (values > check.floor).all():
             return []
         series, accepted, middles = check.rule(sample, share).slopes, [check.accepted] * 2, [0.0] * 2
+        # Noise that is the same at all points gives a slope along another path another spread.
+        here, there = (np.linalg.norm(functionals(lead_sizes(s)), axis=0) for s in (sample, planned))
+        scale = there / here
     elif isinstance(check, MeanCheck) and check.refusal(sample, share) is None:
         series, accepted = check.columns(sample), check.accepted(sample)
-        middles = [(a.low + a.high) / 2 for a in accepted]
+        middles, scale = [(a.low + a.high) / 2 for a in accepted], np.ones(len(accepted))
     else:
         return []
     found = []
-    for column, accept, middle in zip(series.T, accepted, middles, strict=True):
+    for column, accept, middle, factor in zip(series.T, accepted, middles, scale, strict=True):
         mean = float(np.mean(column))
+        seen, ideal = (min(abs(x - accept.low), abs(x - accept.high)) for x in (mean, middle))
         stated = accept.low < middle < accept.high
-        place = middle if stated else mean
-        margin = min(abs(place - accept.low), abs(place - accept.high))
-        rate = share.false_pass if stated or accept.contains(mean) else share.false_fail
-        sides = 2 if stated and math.isfinite(accept.width) else 1
-        found.append(_Spread(float(np.std(column, ddof=1)), margin, rate, sides))
+        found.append(
+            _Spread(
+                sd=float(factor * np.std(column, ddof=1)),
+                margin=ideal if stated else seen,
+                sides=2 if stated and math.isfinite(accept.width) else 1,
+                seen=seen,
+                rate=share.false_pass if accept.contains(mean) else share.false_fail,
+                false_pass=share.false_pass,
+            )
+        )
     return found
 
 

@@ -69,7 +69,18 @@ class PlanRow:
 
     def record(self) -> dict[str, Any]:
         """The JSON form, for comparison with what will have been made: trials are those of the verdict."""
-        names = ("check", "least", "most", "fewest", "needed", "detectable", "in_sd", "elsewhere", "text")
+        names = (
+            "check",
+            "least",
+            "most",
+            "fewest",
+            "needed",
+            "expected",
+            "detectable",
+            "in_sd",
+            "elsewhere",
+            "text",
+        )
         return {
             "id": self.id,
             "trials_least": sum(check.places * check.least for check in self.checks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ COLUMNS = (
     "Verdict",
     "Trials planned",
     "made",
-    "A point, needed",
+    "A point, expected",
     "made",
     "Trial time planned",
     "spent",
@@ -21,11 +22,11 @@ COLUMNS = (
     "achieved",
 )
 NOTE = (
-    "Planned: from what the ledger knew before the run, from the fewest trials at which a claim may end to"
-    " the most. Needed: trials a point in the cell that needs the most, at the spread known then. Detectable:"
-    " the discrepancy found with probability 0.9, planned with the most trials and achieved in the cell that"
-    " decides; a claim that is decided sooner stops at a larger one. sd: in standard deviations of one trial,"
-    " where no spread was known."
+    "Planned: from what the ledger knew before the run; from the fewest trials at which a claim may end to"
+    " the most. A point, expected: trials a point in the cell that takes the most, were the truth what had"
+    " been seen. Detectable: the discrepancy found with probability 0.9 in the noisiest cell of the test that"
+    " decides, planned with the most trials; a claim that is decided sooner stops at a larger one. sd: in"
+    " standard deviations of one trial, where no spread was known."
 )
 
 
@@ -47,14 +48,16 @@ def comparison(planned: Sequence[Mapping[str, Any]], records: Sequence[Record]) 
 def _row(plan: Mapping[str, Any], record: Record) -> tuple[str, ...]:
     cell = words.binding(record)
     checks = plan["checks"]
-    needs = [check["needed"] for check in checks if check["needed"] is not None]
+    expected = [check["expected"] for check in checks if check["expected"] is not None]
     deciding = next((check for check in checks if cell and check["check"] == cell["test"]), None)
+    reached = [words.value(c["detectable"]) for c in record["cells"] if cell and c["test"] == cell["test"]]
+    found = [x for x in reached if not math.isnan(x)]
     return (
         record["id"],
         record["verdict"],
         _range(f"{plan['trials_least']:,}", f"{plan['trials_most']:,}"),
         f"{int(record['trials']):,}",
-        f"{max(needs):,}" if needs and len(needs) == len(checks) else "–",
+        f"{max(expected):,}" if expected and len(expected) == len(checks) else "–",
         f"{max((int(c['trials']) for c in record['cells']), default=0):,}",
         "not timed"
         if plan["seconds_least"] is None or plan["seconds_most"] is None
@@ -63,7 +66,7 @@ def _row(plan: Mapping[str, Any], record: Record) -> tuple[str, ...]:
         "–"
         if deciding is None
         else words.show(deciding["detectable"], 2) + (" sd" if deciding["in_sd"] else ""),
-        words.show(record["detectable"], 2),
+        words.show(max(found) if found else None, 2),
     )
 
 
