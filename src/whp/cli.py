@@ -180,7 +180,9 @@ def run(
     )
     for id, sentence in planned.refused.items():
         complain(
-            sentence if id in planned.impossible else f"notice: {sentence}; without that it can only FAIL"
+            sentence
+            if id in planned.impossible
+            else f"notice: {sentence}; the run goes on, without a PASS for it"
         )
     if planned.impossible:
         return Exit.USAGE

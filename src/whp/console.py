@@ -64,7 +64,7 @@ def print_table(
     """Print a table; the columns in ``wrap`` are folded where there is no room, others never."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in head:
-        table.add_column(name, no_wrap=name not in wrap, overflow="fold")
+        table.add_column(Text(name), no_wrap=name not in wrap, overflow="fold")
     for row in rows:
         table.add_row(*row)
     with console.capture() as captured:
