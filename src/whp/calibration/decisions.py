@@ -98,13 +98,17 @@ def _kinds() -> Iterator[StudyCell]:
     yield decision_cell(order_claim(EXPONENTIAL, 0.0), CENTRE, group=group)
     for noise, at in product((*NEAR_EDGES, bernoulli(0.5), UNIFORM), (1.0, -1.0)):
         yield decision_cell(
-            betting_claim(noise, at), CENTRE, group=group, count=SLOW, quick=500 * (noise is UNIFORM)
+            betting_claim(noise, at),
+            CENTRE,
+            group=group,
+            count=SLOW,
+            quick=500 * (noise is UNIFORM and at > 0),
         )
     for at in (0.0, 3.0):
         yield decision_cell(betting_claim(UNIFORM, at), CENTRE, group=group)
     for p in (0.01, 0.05, 0.1, 0.5, 0.95, 0.99):
         yield decision_cell(
-            bound_claim(p, p), batches(8, 1000), group=group, count=5_000, quick=500 * (p == 0.1)
+            bound_claim(p, p), batches(8, 1000), group=group, count=5_000, quick=500 * (p == 0.95)
         )
     for delta, p in ((0.05, 0.001), (0.05, 0.01), (0.05, 0.1), (0.05, 0.3), (0.5, 0.3), (0.5, 0.8)):
         yield decision_cell(bound_claim(delta, p), batches(8, 300), group=group, count=SLOW)
@@ -121,7 +125,14 @@ def _kinds() -> Iterator[StudyCell]:
             tail_claim(levels, power, truth, wrong), batches(8, 500), group="several decisions", count=SLOW
         )
     for remainder in (0.0, 0.25, 0.5, 1.0):
-        yield decision_cell(limit_claim(remainder), CENTRE, group=group, quick=500 * (remainder == 0.25))
+        yield decision_cell(
+            limit_claim(remainder),
+            CENTRE,
+            group=group,
+            count=SLOW,
+            quick=250 * (remainder == 0.25),
+            batch=250,
+        )
     for exponent in (-0.3, 0.0, 0.3):
         yield decision_cell(decay_claim(NORMAL, exponent), CENTRE, group=group, quick=500 * (not exponent))
 
@@ -197,6 +208,7 @@ def _dependent() -> Iterator[StudyCell]:
     for noise in (autoregressive(0.5), autoregressive(0.9), twice(NORMAL)):
         for at in (0.0, 1.0):
             yield decision_cell(mean_claim(noise, at), CENTRE, group=group, quick=500 * (at == 1.0))
+        yield decision_cell(mean_claim(noise, 0.0), once(100), group=group)
         yield decision_cell(rate_claim(noise, 0.1), CENTRE, group=group)
     for law in (bernoulli(0.1), UNIFORM):
         yield decision_cell(betting_claim(twice(law), 1.0), CENTRE, group=group, count=SLOW)

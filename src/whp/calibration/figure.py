@@ -25,25 +25,25 @@ TITLES = {
 }
 FLOOR, CEILING = 0.01, 30.0
 """Ratios that the axis shows; what is smaller, zero too, lies at its lower edge."""
-WIDTH, LEFT, PER_POINT = 10.0, 0.6, 0.045  # inches
+WIDTH, LEFT, RIGHT, TITLE, PANEL, LABELS = 10.0, 1.4, 0.1, 0.35, 1.9, 1.15  # inches
+KEY = f"dashed: nominal, dotted: {FACTOR:g} times; ● holds, ✕ exceeds, ◆ too few simulated claims"
 
 
 def render_figure(record: Record) -> str:
     """The SVG text: one panel for each guarantee, one point for each promised rate."""
     panels = {key: points for key in TITLES if (points := _points(record["cells"], key))}
+    height = len(panels) * (TITLE + PANEL + LABELS)
     with style():
-        figure = Figure(figsize=(WIDTH, 0.3 + 3.0 * len(panels)))
+        figure = Figure(figsize=(WIDTH, height))
         for place, (guarantee, points) in enumerate(panels.items()):
-            axes = figure.add_subplot(len(panels), 1, place + 1)
+            bottom = height - (place + 1) * (TITLE + PANEL + LABELS) + LABELS
+            axes = figure.add_axes(
+                (LEFT / WIDTH, bottom / height, (WIDTH - LEFT - RIGHT) / WIDTH, PANEL / height)
+            )
             _panel(axes, points)
             axes.set_title(TITLES[guarantee], loc="left", fontsize=9, color=INK)
-        figure.subplots_adjust(
-            left=0.065,
-            right=0.99,
-            top=1 - 0.3 / (0.3 + 3.0 * max(1, len(panels))),
-            bottom=0.19 / max(1, len(panels)) + 0.03,
-            hspace=0.75,
-        )
+            if place == 0:
+                axes.set_title(KEY, loc="right", fontsize=7.5, color=MUTED)
         return to_svg(figure, description(record), standalone=True)
 
 
@@ -64,7 +64,7 @@ def _points(cells: Sequence[Record], guarantee: str) -> dict[str, list[Record]]:
             rate for row in rows if row["guarantee"] == guarantee for rate in row["rates"] if rate["nominal"]
         ]
         if rates:
-            found[group if study == "decisions" else f"{study}: {group}"] = rates
+            found[group if group and group not in found else f"{study}: {group}".strip(": ")] = rates
     return found
 
 
@@ -97,7 +97,7 @@ def _panel(axes: Axes, groups: Mapping[str, Sequence[Record]]) -> None:
     axes.set_ylim(low - 0.1, high)
     log_axis(axes, "y")
     axes.grid(visible=False, axis="x")
-    axes.set_xticks(ticks, list(groups), rotation=25, ha="right", rotation_mode="anchor")
+    axes.set_xticks(ticks, list(groups), rotation=30, ha="right", rotation_mode="anchor")
     axes.set_ylabel("measured / nominal rate")
 
 

@@ -355,5 +355,10 @@ def half_tied_claim() -> Simulated:
         return values
 
     return Simulated(
-        check, draw, "exponent 0 or 0.5, each in half of the trials", WRONG["beyond"], "two values", "exact"
+        check,
+        draw,
+        "exponent 0 or 0.5, each in half of the trials",
+        WRONG["beyond"],
+        "two values",
+        "asymptotic",
     )

@@ -68,8 +68,8 @@ def _cell(law: Simulated, declared: Claim) -> StudyCell:
         {"differs from one go": 0.0, "false PASS": None, "false FAIL": None},
         "exact",
         300,
-        50,
-        50,
+        20,
+        20,
         {
             "group": "through the referee of a run",
             "kind": law.check.label,

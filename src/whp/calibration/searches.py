@@ -69,8 +69,8 @@ def cells() -> list[StudyCell]:
                 {"false FAIL": 0.0, "right PASS": None} if true else {"right FAIL": None, "missed": None},
                 "exact" if true else "none",
                 200,
-                50,
-                50,
+                20,
+                20,
                 {
                     "group": f"{EXAMPLES} examples a search",
                     "kind": "always",
