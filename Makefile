@@ -12,7 +12,7 @@ SMALL_MACHINE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint reference readme clean clean-venv
+.PHONY: help run test test-all bench lint reference readme rivals clean clean-venv
 
 help:
 	@echo "make run         install, check every claim of hu2020 (quick profile), write an HTML report"
@@ -21,6 +21,7 @@ help:
 	@echo "make lint        style and types only"
 	@echo "make bench       measure speed"
 	@echo "make reference   regenerate reports/reference (about an hour on two cores)"
+	@echo "make rivals      compare whp with other tools on the same simulated claims (about ten minutes)"
 	@echo "make clean       remove caches, ledgers and generated reports; make clean-venv: the environment too"
 
 # The stamp is younger than what it was installed from, so this happens once. Nothing but Python and the
@@ -70,8 +71,18 @@ reference: $(INSTALLED)
 readme: $(INSTALLED)
 	@$(BIN)/python tools/update_readme.py
 
+# The rivals, each at the version of tools/rivals/requirements.txt, in an environment of their own.
+RIVALS := .venv-rivals
+$(RIVALS)/.installed: tools/rivals/requirements.txt
+	@test -x $(RIVALS)/bin/python || $(PYTHON) -m venv $(RIVALS)
+	@$(RIVALS)/bin/python -m pip --disable-pip-version-check --no-input -qq install -r $<
+	@touch $@
+
+rivals: $(INSTALLED) $(RIVALS)/.installed
+	@$(SMALL_MACHINE) $(BIN)/python tools/rivals/compare.py --python $(RIVALS)/bin/python
+
 clean:
 	rm -rf .whp .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist reports/run-*
 
 clean-venv: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(RIVALS)
