@@ -250,7 +250,7 @@ def planned():
             "id": "hu2020.prop_d_4",
             "trials_least": 80,
             "trials_most": 400,
-            "trials_known": 0,
+            "trials_known": 30,
             "seconds_least": 3.0,
             "seconds_most": 15.0,
             "checks": [check("rate", 14, 0.05)],

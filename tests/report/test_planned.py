@@ -10,7 +10,18 @@ def test_a_row_for_each_claim_that_was_planned_and_made(records, planned):
     rows = comparison(planned, records)
     assert rows == [
         ("hu2020.eq_7", "FAIL", "40", "40", "–", "8", "not timed", "12 s", "0.56 sd", "0.04"),
-        ("hu2020.prop_d_4", "FAIL", "80 to 400", "80", "14", "8", "3 s to 15 s", "12 s", "0.05", "0.04"),
+        (
+            "hu2020.prop_d_4",
+            "FAIL",
+            "80 to 400 (30 known)",
+            "80",
+            "14",
+            "8",
+            "3 s to 15 s",
+            "12 s",
+            "0.05",
+            "0.04",
+        ),
     ]
     assert {len(row) for row in rows} == {len(COLUMNS)}
     assert comparison(planned, []) == comparison([], records) == []
@@ -19,7 +30,7 @@ def test_a_row_for_each_claim_that_was_planned_and_made(records, planned):
 def test_both_reports_show_it_where_there_is_a_plan(records, planned, run_info):
     page = render_html(records, run_info, planned=planned)
     section = page.split('id="planned"')[1].split("</section>")[0]
-    assert re.search(r">80 to 400</td>.*>3 s to 15 s</td>", section)
+    assert re.search(r">80 to 400 \(30 known\)</td>.*>3 s to 15 s</td>", section)
     assert 'id="planned"' not in render_html(records, run_info)
     text = render_markdown(records, run_info, planned=planned)
     assert "| `hu2020.eq_7` | FAIL | 40 | 40 | – |" in text

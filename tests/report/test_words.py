@@ -106,6 +106,7 @@ def test_the_weakest_cell_that_decided_anything_labels_the_claim(records):
     both = {**bound, "cells": [*bound["cells"], rate["cells"][0]]}
     assert words.guarantee_name(bound) == "exact"
     assert words.guarantee_name(both) == "asymptotic"
+    assert "(asymptotic: Gaussian theory, but exact for the test bound;" in words.error_rates(both)
     # A cell without a number takes nothing away from the others.
     assert words.guarantee_name(by_id["hu2020.thm_wide"]) == "asymptotic"
     alone = {**bound, "cells": [by_id["hu2020.thm_wide"]["cells"][1]]}

@@ -227,10 +227,12 @@ def _spreads(check: Check, sample: CellSample, share: Share, planned: CellSample
         values = sample.values(check.statistic)
         if sample.failures or not (values > check.floor).all():
             return []
-        series, accepted, middles = check.rule(sample, share).slopes, [check.accepted] * 2, [0.0] * 2
+        weights = functionals(lead_sizes(sample))  # (points, 2)
+        series = (np.log(values) - np.log(check.scale(sample))) @ weights  # (trials, 2)
+        accepted, middles = [check.accepted] * 2, [0.0] * 2
         # Noise that is the same at all points gives a slope along another path another spread.
-        here, there = (np.linalg.norm(functionals(lead_sizes(s)), axis=0) for s in (sample, planned))
-        scale = there / here
+        along = functionals(lead_sizes(planned))
+        scale = np.linalg.norm(along, axis=0) / np.linalg.norm(weights, axis=0)
     elif isinstance(check, MeanCheck) and check.refusal(sample, share) is None:
         series, accepted = check.columns(sample), check.accepted(sample)
         middles, scale = [(a.low + a.high) / 2 for a in accepted], np.ones(len(accepted))

@@ -23,10 +23,11 @@ COLUMNS = (
 )
 NOTE = (
     "Planned: from what the ledger knew before the run; from the fewest trials at which a claim may end to"
-    " the most. A point, expected: trials a point in the cell that takes the most, were the truth what had"
-    " been seen. Detectable: the discrepancy found with probability 0.9 in the noisiest cell of the test that"
-    " decides, planned with the most trials; a claim that is decided sooner stops at a larger one. sd: in"
-    " standard deviations of one trial, where no spread was known."
+    " the most. Known: trials that the ledger had already, those of twins included. A point, expected: trials"
+    " a point in the cell that takes the most, were the truth what had been seen. Detectable: the discrepancy"
+    " found with probability 0.9 in the noisiest cell of the test that decides, planned with the most trials;"
+    " a claim that is decided sooner stops at a larger one. sd: in standard deviations of one trial, where no"
+    " spread was known."
 )
 
 
@@ -55,7 +56,8 @@ def _row(plan: Mapping[str, Any], record: Record) -> tuple[str, ...]:
     return (
         record["id"],
         record["verdict"],
-        _range(f"{plan['trials_least']:,}", f"{plan['trials_most']:,}"),
+        _range(f"{plan['trials_least']:,}", f"{plan['trials_most']:,}")
+        + (f" ({plan['trials_known']:,} known)" if plan["trials_known"] else ""),
         f"{int(record['trials']):,}",
         f"{max(expected):,}" if expected and len(expected) == len(checks) else "–",
         f"{max((int(c['trials']) for c in record['cells']), default=0):,}",

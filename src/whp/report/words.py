@@ -153,9 +153,13 @@ def error_rates(record: Record) -> str:
     if kept is Guarantee.NONE:
         return "none: no rule was applied"
     word = "nominal" if kept is Guarantee.ASYMPTOTIC else "at most"
+    tests = dict.fromkeys(cell["test"] for cell in record["cells"])
+    of = {test: {guarantee(cell) for cell in record["cells"] if cell["test"] == test} for test in tests}
+    sure = ", ".join(test for test, found in of.items() if found == {Guarantee.EXACT})
+    apart = f", but exact for the test {sure}" if sure else ""
     basis = {
         Guarantee.EXACT: " (exact)",
-        Guarantee.ASYMPTOTIC: f" (asymptotic: Gaussian theory; measured rates: {MEASURED})",
+        Guarantee.ASYMPTOTIC: f" (asymptotic: Gaussian theory{apart}; measured rates: {MEASURED})",
         None: " (whether exactly so was not recorded)",
     }[kept]
     return (
