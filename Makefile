@@ -12,7 +12,7 @@ SMALL_MACHINE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint reference readme rivals clean clean-venv
+.PHONY: help run test test-all bench lint reference readme rivals twins repeat mutants clean clean-venv
 
 help:
 	@echo "make run         install, check every claim of hu2020 (quick profile), write an HTML report"
@@ -22,6 +22,9 @@ help:
 	@echo "make bench       measure speed"
 	@echo "make reference   regenerate reports/reference (about an hour on two cores)"
 	@echo "make rivals      compare whp with other tools on the same simulated claims (about ten minutes)"
+	@echo "make twins       run every false twin, quick and standard (the latter from the ledger, or half an hour)"
+	@echo "make repeat      the quick profile 50 times with fresh seeds (about two hours; resumes)"
+	@echo "make mutants     change the library on purpose, a mistake at a time, and see the tests notice"
 	@echo "make clean       remove caches, ledgers and generated reports; make clean-venv: the environment too"
 
 # The stamp is younger than what it was installed from, so this happens once. Nothing but Python and the
@@ -66,6 +69,18 @@ reference: $(INSTALLED)
 	@rm -rf $(REFERENCE)/standard $(REFERENCE)/fig_5
 	@$(BIN)/whp run hu2020 --profile standard --out $(REFERENCE)/standard || $(WHP_OK)
 	@$(BIN)/whp run hu2020.fig_5 --profile paper --out $(REFERENCE)/fig_5 || $(WHP_OK)
+
+# What the claims' own false twins say, and what chance does to the verdicts. An undecided twin exits with 7.
+CALIBRATION := reports/calibration
+twins: $(INSTALLED)
+	@$(BIN)/whp twins hu2020 --profile quick --out $(CALIBRATION) || $(WHP_OK)
+	@$(BIN)/whp twins hu2020 --profile standard --out $(CALIBRATION) || $(WHP_OK)
+
+repeat: $(INSTALLED)
+	@$(BIN)/whp repeat hu2020 --runs 50 --profile quick --out $(CALIBRATION)
+
+mutants: $(INSTALLED)
+	@$(BIN)/python tools/mutants/run.py --jobs $(JOBS)
 
 # The table and the figure of the README, from reports/reference.
 readme: $(INSTALLED)
