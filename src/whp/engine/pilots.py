@@ -52,9 +52,10 @@ def _samples(
     design = experiment.design(profile)
     for cell in design.cells():
         points = design.points(cell, experiment.dtype)
+        keys = [point.key for point in points]
         rows: list[list[TrialResult]] = []
-        while len(rows) < design.trials[1] and all((p.key, len(rows)) in known for p in points):
-            rows.append([known[p.key, len(rows)] for p in points])
+        while len(rows) < design.trials[1] and all((key, len(rows)) in known for key in keys):
+            rows.append([known[key, len(rows)] for key in keys])
         yield CellSample(experiment, cell, points, rows)
 
 

@@ -246,18 +246,18 @@ def _cost(
 ) -> _Costs:
     """Count the trials of an experiment, and the time of those that are not known."""
     looks = experiment.design(profile).looks()
-    points = [lane.point for cell in cells for lane in cell.lanes]
+    keys = [lane.point.key for cell in cells for lane in cell.lanes]
     clock = Clock.of(experiment, profile, cells, timings)
     left: list[float | None] = []
     whole: list[float | None] = []
     for count in (looks[0], looks[-1]):
-        waiting = [sum((p.key, trial) not in known for trial in range(count)) for p in points]
-        for seconds, counts in ((left, waiting), (whole, [count] * len(points))):
-            each = [clock.seconds(p.key) if n else 0.0 for p, n in zip(points, counts, strict=True)]
+        waiting = [sum((key, trial) not in known for trial in range(count)) for key in keys]
+        for seconds, counts in ((left, waiting), (whole, [count] * len(keys))):
+            each = [clock.seconds(key) if n else 0.0 for key, n in zip(keys, counts, strict=True)]
             seconds.append(_total([None if s is None else n * s for n, s in zip(counts, each, strict=True)]))
-    have = sum((p.key, trial) in known for p in points for trial in range(looks[-1]))
-    least, most = looks[0] * len(points), looks[-1] * len(points)
-    return _Costs(len(cells), len(points), least, most, have, *left, *whole)
+    have = sum((key, trial) in known for key in keys for trial in range(looks[-1]))
+    least, most = looks[0] * len(keys), looks[-1] * len(keys)
+    return _Costs(len(cells), len(keys), least, most, have, *left, *whole)
 
 
 def _timings(cells: Sequence[Cell], ledger: Ledger) -> dict[str, float]:
