@@ -22,6 +22,8 @@ STUDIES: dict[str, str] = {
     "resumption": "whp.calibration.resumption",
     "searches": "whp.calibration.searches",
     "suites": "whp.calibration.suites",
+    "norms": "whp.calibration.norms",
+    "matrix means": "whp.calibration.matrix_coverage",
 }
 """Study to its module, which has ``cells() -> list[StudyCell]``."""
 
