@@ -97,6 +97,6 @@ def _cell(suite: Suite, level: float, count: int, quick: int, batch: int) -> Stu
 
 def cells() -> list[StudyCell]:
     """Suites of 100 claims at the default budget, and small ones at a budget that quick can judge."""
-    large = [_cell(suite, 0.01, 2_000, 0, 20) for suite in suites(100)]
+    large = [_cell(suite, 0.01, 2_000 if suite.guarantee == "exact" else 500, 0, 20) for suite in suites(100)]
     small = [_cell(suite, 0.05, 1_000, 200 * (suite.guarantee == "exact"), 50) for suite in suites(20)]
     return [*large, *small]
