@@ -172,7 +172,7 @@ shares = {
     name: experiment(
         name=f"hu2020.prop_3_4.diagonal {name}",
         quick=Design(
-            Path(d=(8,), **sizes, even=["m"]),
+            Path(d=(6,), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian", "rademacher"]},
             trials=(1200, 2700),
         ),
