@@ -155,6 +155,7 @@ def _group(rows: Sequence[Record]) -> Iterator[str]:
     varying = [name for name in names if len({row["facts"].get(name) for row in rows}) > 1]
     shared = [name for name in names if name not in varying]
     events = list(dict.fromkeys(rate["event"] for row in rows for rate in row["rates"]))
+    events.sort(key=lambda event: (not event.startswith("false "), event == "INCONCLUSIVE"))
     means = list(dict.fromkeys(key for row in rows for key in row["means"]))
     if shared:
         first = rows[0]["facts"]
@@ -187,7 +188,7 @@ def _fact(fact: object) -> str:
 
 def _percent(rate: Record) -> str:
     low, high = (show(100 * rate[key], 2) for key in ("low", "high"))
-    return f"{show(100 * rate['rate'], 2)} [{low}, {high}]"
+    return f"{show(100 * rate['rate'])} [{low}, {high}]"
 
 
 def _rate(rate: Record) -> str:
