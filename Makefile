@@ -12,7 +12,7 @@ SMALL_MACHINE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint reference readme rivals twins repeat mutants clean clean-venv
+.PHONY: help run test test-all bench lint reference planned readme rivals twins repeat mutants clean clean-venv
 
 help:
 	@echo "make run         install, check every claim of hu2020 (quick profile), write an HTML report"
@@ -21,6 +21,7 @@ help:
 	@echo "make lint        style and types only"
 	@echo "make bench       measure speed"
 	@echo "make reference   regenerate reports/reference (about an hour on two cores)"
+	@echo "make planned     set the plan of the standard run, made from a quick run alone, beside what it took"
 	@echo "make rivals      compare whp with other tools on the same simulated claims (about ten minutes)"
 	@echo "make twins       run every false twin, quick and standard (the latter from the ledger, or half an hour)"
 	@echo "make repeat      the quick profile 50 times with fresh seeds (about two hours; resumes)"
@@ -69,6 +70,13 @@ reference: $(INSTALLED)
 	@rm -rf $(REFERENCE)/standard $(REFERENCE)/fig_5
 	@$(BIN)/whp run hu2020 --profile standard --out $(REFERENCE)/standard || $(WHP_OK)
 	@$(BIN)/whp run hu2020.fig_5 --profile paper --out $(REFERENCE)/fig_5 || $(WHP_OK)
+
+# The standard run as it is planned from a quick one alone, beside what it took and found.
+PLANNED := .whp/planned.sqlite
+planned: $(INSTALLED)
+	@$(BIN)/whp run hu2020 --profile quick --ledger $(PLANNED) --out reports/run-planned || $(WHP_OK)
+	@$(BIN)/whp plan hu2020 --profile standard --no-probe --ledger $(PLANNED) --after $(REFERENCE)/standard \
+	  > $(REFERENCE)/planned.txt
 
 # What the claims' own false twins say, and what chance does to the verdicts. An undecided twin exits with 7.
 CALIBRATION := reports/calibration

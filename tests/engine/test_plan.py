@@ -149,3 +149,14 @@ def test_the_clock_follows_a_power_law_and_never_runs_backwards():
     assert clock.seconds("c") == pytest.approx(100.0)
     assert Clock(sizes, {"a": 1.0, "b": 0.5}).seconds("c") == pytest.approx(0.5)
     assert Clock(sizes, {}).seconds("a") is None
+    assert Clock(sizes, {"b": 1.0}, power=1.0).seconds("c") == pytest.approx(10.0)
+
+
+def test_what_another_profile_has_timed_tells_the_time_of_this_one(toy):
+    text = BOUND.format(name="value", most=40, delta=0.05)
+    text = text.replace("@experiment(", "@experiment(paper=Design(Path(d=(10,)), trials=(4, 4)), ")
+    toy.write("value", text.replace("return rng", "import time; time.sleep(0.002); return rng"))
+    toy.run(executor=SerialExecutor())
+    (row,) = planned(toy, profile="paper").rows
+    assert row.trials_known == 0
+    assert row.seconds_most > 4 * 4 * 0.002  # twice the size, by the square

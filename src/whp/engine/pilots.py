@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whp.claims.experiment import PROFILES, CellSample, Experiment, TrialResult
+from whp.claims.path import Path
 from whp.engine.ledger import Ledger, Stream
-from whp.engine.schedule import Cell
 
 FEWEST = 4  # trials below which a spread is not worth telling
 SEEDS = 3  # that are searched for as many
@@ -68,10 +68,13 @@ class Clock:
         Point key to the leading size.
     timings : mapping of str to float
         Point key to mean seconds, for some of the points.
+    power : float
+        Of the size, where only one size was timed.
     """
 
-    def __init__(self, sizes: Mapping[str, float], timings: Mapping[str, float]) -> None:
+    def __init__(self, sizes: Mapping[str, float], timings: Mapping[str, float], power: float = 2.0) -> None:
         self._sizes = sizes
+        self._power = power
         self._timings = {key: timings[key] for key in sizes if key in timings}
         by_size: dict[float, list[float]] = {}
         for key, seconds in self._timings.items():
@@ -79,13 +82,20 @@ class Clock:
         self._curve = sorted((size, sum(s) / len(s)) for size, s in by_size.items())
 
     @classmethod
-    def of(
-        cls, experiment: Experiment, profile: str, cells: Sequence[Cell], timings: Mapping[str, float]
-    ) -> Clock:
-        """The clock of an experiment; without a path every point has size 1."""
+    def of(cls, experiment: Experiment, profile: str, timings: Mapping[str, float]) -> Clock:
+        """The clock of an experiment, from all profiles in which sizes grow together in the same way.
+
+        A search has no sizes; its time goes by the number of its inputs.
+        """
         path = experiment.design(profile).path
-        points = [lane.point for cell in cells for lane in cell.lanes]
-        return cls({p.key: float(p.values[path.lead]) if path else 1.0 for p in points}, timings)
+        sizes = {}
+        for design in experiment.designs.values():
+            if _growth(design.path) != _growth(path):
+                continue
+            for cell in design.cells():
+                for point in design.points(cell, experiment.dtype):
+                    sizes[point.key] = float(point.values.get(path.lead if path else "examples", 1.0))
+        return cls(sizes, timings, 2.0 if path else 1.0)
 
     def seconds(self, key: str) -> float | None:
         """Of one trial at a point; None if no point was ever timed."""
@@ -97,5 +107,10 @@ class Clock:
             return same
         near = sorted(self._curve, key=lambda pair: abs(math.log(pair[0] / size)))[:2]
         (size0, seconds0), (size1, seconds1) = near[0], near[-1]
-        slope = math.log(seconds1 / seconds0) / math.log(size1 / size0) if size1 != size0 else 2.0
+        slope = math.log(seconds1 / seconds0) / math.log(size1 / size0) if size1 != size0 else self._power
         return seconds0 * float((size / size0) ** min(max(slope, 0.0), 4.0))
+
+
+def _growth(path: Path | None) -> object:
+    """How sizes grow together, wherever they begin and end."""
+    return path and (path.lead, path.expressions)

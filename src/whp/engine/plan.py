@@ -247,7 +247,7 @@ def _cost(
     """Count the trials of an experiment, and the time of those that are not known."""
     looks = experiment.design(profile).looks()
     keys = [lane.point.key for cell in cells for lane in cell.lanes]
-    clock = Clock.of(experiment, profile, cells, timings)
+    clock = Clock.of(experiment, profile, timings)
     left: list[float | None] = []
     whole: list[float | None] = []
     for count in (looks[0], looks[-1]):
