@@ -21,7 +21,7 @@ MARKERS = {Standing.HOLDS: "o", Standing.EXCEEDS: "X", Standing.OPEN: "D"}
 TITLES = {
     "exact": "rules that claim an exact rate",
     "asymptotic": "rules that claim it asymptotically",
-    "none": "assumptions broken on purpose, no rate claimed",
+    "none": "no rate claimed: assumptions broken on purpose, and methods shown for contrast",
 }
 FLOOR, CEILING = 0.01, 30.0
 """Ratios that the axis shows; what is smaller, zero too, lies at its lower edge."""
