@@ -90,9 +90,10 @@ repeat: $(INSTALLED)
 mutants: $(INSTALLED)
 	@$(BIN)/python tools/mutants/run.py --jobs $(JOBS)
 
-# The table and the figure of the README, from reports/reference.
+# The generated parts of README.md and docs/statistics.md, from reports/.
 readme: $(INSTALLED)
 	@$(BIN)/python tools/update_readme.py
+	@$(BIN)/python tools/update_docs.py
 
 # The rivals, each at the version of tools/rivals/requirements.txt, in an environment of their own.
 RIVALS := .venv-rivals
