@@ -93,7 +93,7 @@ def test_a_mistake_is_one_sentence(desk, whp, case):
 
 def test_a_mistake_is_told_from_a_success(desk, whp):
     # The checks above can fail: the same call without the mistake says nothing on stderr.
-    said = whp("check", "demo")
+    said = whp("list", "demo")
     assert (said.code, said.err) == (0, "")
 
 

@@ -87,7 +87,7 @@ def test_a_run_keeps_its_plan_and_shows_it_beside_what_it_made(inside, whp, tmp_
     assert (plan["id"], plan["trials_least"], plan["trials_most"]) == ("demo.good", 40, 200)
     assert "Planned and made" in (tmp_path / "out" / "report.html").read_text()
     said = whp("plan", "demo/good.py", "--after", tmp_path / "out")
-    assert re.search(r"demo\.good +PASS +40 to 200 +40 +8 +8 ", said.out)
+    assert re.search(r"demo\.good +PASS +40 to 200 \(40 known\) +40 +8 +8 ", said.out)
     said = whp("plan", "demo/good.py", "--after", tmp_path / "nowhere")
     assert said.code == 2
     assert len(said.err.splitlines()) == 1
