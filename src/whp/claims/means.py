@@ -160,7 +160,8 @@ class MeanCheck(Check):
         rows = []
         for column, accept in zip(values.T, self.accepted(sample), strict=True):
             at_fail = self.interval(column, share.false_fail)
-            at_pass = self.interval(column, share.false_pass)
+            same = share.false_pass == share.false_fail
+            at_pass = at_fail if same else self.interval(column, share.false_pass)
             if accept.low <= at_pass.low and at_pass.high <= accept.high:
                 outcome = Outcome.PASS
             else:

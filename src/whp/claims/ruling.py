@@ -29,12 +29,12 @@ class Exponent:
     @classmethod
     def of(cls, slopes: np.ndarray, share: Share, resolution: float = 0.0) -> Exponent:
         """From per-trial slopes, shape (trials,)."""
-        return cls(
-            float(np.mean(slopes)),
-            stats.t_sequence(slopes, share.false_fail, resolution=resolution),
-            stats.t_sequence(slopes, share.false_pass, resolution=resolution),
-            float(np.std(slopes, ddof=1)) if len(slopes) > 1 else math.nan,
-        )
+        at_fail = stats.t_sequence(slopes, share.false_fail, resolution=resolution)
+        at_pass = at_fail
+        if share.false_pass != share.false_fail:
+            at_pass = stats.t_sequence(slopes, share.false_pass, resolution=resolution)
+        sd = float(np.std(slopes, ddof=1)) if len(slopes) > 1 else math.nan
+        return cls(float(np.mean(slopes)), at_fail, at_pass, sd)
 
 
 @dataclass(frozen=True)
