@@ -30,8 +30,8 @@ def condensed_table(record: Record) -> str:
     claims = sum(cell["claims"] for cell in record["cells"])
     lines = [
         f"From `{record['command']}`: {len(record['cells'])} cells, {claims:,} simulated claims. A row is a"
-        " rule and what it claims of its rate; its worst cell is that whose measured rate is largest against the"
-        " nominal one, with its Clopper-Pearson interval.",
+        " rule and what it claims of its rate; its worst cell is that whose measured rate is largest against"
+        " the nominal one, with its Clopper-Pearson interval.",
         "",
         "| Rule | Claims to be | Cells | Simulated claims | Worst cell | Error | Nominal, % | Measured, % |",
         "|---|---|---|---|---|---|---|---|",
