@@ -143,3 +143,32 @@ def test_a_task_refuses_a_file_that_was_edited_or_lost_its_experiment(toy):
     file.write_text("1 / 0")
     with pytest.raises(ClaimError, match=r"edited\.py must load .* got ZeroDivisionError"):
         measure(sent)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "STATE.append(float(rng.standard_normal())); return sum(STATE)",
+        "return rng.standard_normal() + time.perf_counter() % 1.0",
+    ],
+)
+def test_a_measurement_that_keeps_something_between_trials_is_refused(toy, body):
+    file = toy.flat("walk", body)
+    file.write_text("STATE = []\n" + file.read_text())
+    first = measure(task(file, trials=(0,)))  # alone: nothing to compare with
+    assert first[0][1].status is Status.OK
+    with pytest.raises(ClaimError, match="value must be the same when a trial is made again"):
+        measure(task(file, trials=(1, 2, 3)))
+
+
+def test_a_sound_measurement_may_be_made_again(toy):
+    file = toy.flat("sound", "return rng.standard_normal()")
+    assert len(measure(task(file, trials=(1, 2, 3)))) == 3
+
+
+def test_a_run_names_the_claim_that_keeps_state(toy):
+    file = toy.flat("stateful", "STATE.append(rng.standard_normal()); return sum(STATE)", trials=(8, 8))
+    file.write_text("STATE = []\n" + file.read_text())
+    result = toy.run()
+    assert [b.id for b in result.broken] == ["toy.stateful"]
+    assert "must be the same when a trial is made again" in result.broken[0].message

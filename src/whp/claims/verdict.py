@@ -179,9 +179,10 @@ class Verdict:
 
     @property
     def guarantee(self) -> Guarantee:
-        """The weakest of its cells."""
+        """The weakest of its cells, of those to which a rule was applied."""
         order = list(Guarantee)
-        return max((cell.guarantee for cell in self.cells), key=order.index, default=Guarantee.NONE)
+        applied = [cell.guarantee for cell in self.cells if cell.guarantee is not Guarantee.NONE]
+        return max(applied, key=order.index, default=Guarantee.NONE)
 
     @property
     def trials(self) -> int:
