@@ -12,7 +12,7 @@ SMALL_MACHINE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint reference planned readme rivals twins repeat mutants clean clean-venv
+.PHONY: help run test test-all bench lint reference planned readme rivals twins repeat mutants mutmut clean clean-venv
 
 help:
 	@echo "make run         install, check every claim of hu2020 (quick profile), write an HTML report"
@@ -89,6 +89,10 @@ repeat: $(INSTALLED)
 
 mutants: $(INSTALLED)
 	@$(BIN)/python tools/mutants/run.py --jobs $(JOBS)
+
+# The same by machine, for the arithmetic of two modules.
+mutmut: $(INSTALLED)
+	@JOBS=$(JOBS) tools/mutants/mutmut.sh $(VENV) .venv-mutmut
 
 # The generated parts of README.md and docs/statistics.md, from reports/.
 readme: $(INSTALLED)

@@ -70,6 +70,11 @@ class TestBudget:
                 "failure probability of the certified statistics must be below the claim's share of the"
                 " budget (0.0001), got 0.001",
             ),
+            (
+                lambda: Budget(1).decision_share(1, 0.01),  # all of it, and nothing left for the decision
+                "failure probability of the certified statistics must be below the claim's share of the"
+                " budget (0.01), got 0.01",
+            ),
         ],
     )
     def test_wrong_budgets(self, make, message):

@@ -31,7 +31,7 @@ OUT = ROOT / "reports" / "calibration"
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv*", ".whp", ".*_cache", ".hypothesis", "__pycache__", "run-*", "build", "dist"
 )
-TIMEOUT = 600.0  # seconds; a mutant that makes a test hang has been noticed
+TIMEOUT = 1800.0  # seconds; a mutant that makes a test hang has been noticed
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.M)
