@@ -152,8 +152,8 @@ class TestOurSide:
                 assert wrong == 0
 
     def test_looks_after_every_trial_take_the_first_decision(self, rivals):
-        # At a gap of one sd a t-sequence decides between 10 and 40 trials; once decided it stays, so that with
-        # looks a claim PASSes at least as often.
+        # By 100 trials the gap of one sd is ten standard errors, and the interval three: only a hold keeps a
+        # claim from a PASS at every look, and four of ten are held so with probability below 1e-9.
         looked = self.cell(rivals, "mean, looks", "normal, n = 100", "holds")
         assert rivals.ours.looks_of(looked, 100) == tuple(range(2, 101))
         assert rivals.ours.looks_of(self.cell(rivals, "mean", "normal, n = 20", "edge"), 20) == (20,)

@@ -156,7 +156,8 @@ def worst(rates: Rates, method: str, event: str) -> str:
 def extent(rates: Rates, method: str, event: str) -> str:
     """Smallest and largest rate of a right verdict over the cells."""
     values = [rate.rate for key, rate in rates.items() if key[1:] == (method, event)]
-    return f"{percent(min(values))} to {percent(max(values))} %"
+    ends = dict.fromkeys((percent(min(values)), percent(max(values))))
+    return f"{' to '.join(ends)} %"
 
 
 def summary(rows: list[Row], methods: Mapping[str, Any]) -> str:
