@@ -111,8 +111,9 @@ class TestTruth:
             assert (accepted.high if at > 0 else accepted.low) == pytest.approx(0.5)
 
     def test_limit_and_tail(self):
-        values = limit_claim(0.25).draw(generator(0), 50, 20).reshape(-1, len(SIZES))
-        self.close(values @ stats.limit_weights(SIZES, 0.5), 0.25)
+        for power in (1.0, 0.25):
+            values = limit_claim(0.4, power).draw(generator(0), 50, 20).reshape(-1, len(SIZES))
+            self.close(values @ stats.limit_weights(SIZES, power), 0.4)
         inside = tail_claim((0.5, 0.1), 2.0, "half", "inside").draw(generator(0), 100, 20).ravel()
         self.close((inside <= 0.5).astype(float), 0.25)
 

@@ -85,10 +85,10 @@ class TestNoEvidence:
     @pytest.mark.parametrize(("slope", "outcome"), [(0.0, PASS), (0.5, FAIL)])
     def test_equal_slopes_need_enough_trials(self, simulate, path, slope, outcome):
         check = rate(experiment=path, quantity="Y", bound=1)
-        values = log_normal(slope, 10, 0.0)
-        verdict = check.decide(simulate.sample(path, values[:9]), SHARE)  # 2^-9 > 1e-3 > 2^-10
+        values = log_normal(slope, 11, 0.0)
+        verdict = check.decide(simulate.sample(path, values[:10]), SHARE)  # 2 / 2^10 > 1e-3 > 2 / 2^11
         assert verdict.outcome is INCONCLUSIVE
-        assert verdict.advice == "All 9 trials agree; 10 that agree would decide."
+        assert verdict.advice == "All 10 trials agree; 11 that agree would decide."
         verdict = check.decide(simulate.sample(path, values), SHARE)
         assert verdict.outcome is outcome
         assert any("right only if the statistic is deterministic" in w for w in verdict.warnings)

@@ -45,6 +45,13 @@ def test_repeated_values_are_counted():
     assert serial_correlation(np.repeat(x, 2)).repeats == 10
 
 
+@pytest.mark.parametrize("p", [0.01, 0.05, 0.5])
+def test_values_that_are_mostly_tied_are_not_tested(p):
+    # Rare events come in clumps by chance, which the normal approximation does not know.
+    events = generator(0, "rare").random((200, 300)) < p
+    assert all(serial_correlation(x).p_value == 1.0 for x in events.astype(float))
+
+
 def test_nothing_to_test():
     assert serial_correlation([1.0] * 50).p_value == 1.0
     assert serial_correlation(np.arange(7.0)).p_value == 1.0

@@ -26,7 +26,7 @@ def condensed_table(record: Record) -> str:
     groups: dict[tuple[str, str], list[Record]] = {}
     for cell in record["cells"]:
         if _judged(cell):
-            groups.setdefault((cell["facts"]["kind"], cell["guarantee"]), []).append(cell)
+            groups.setdefault((_rule(cell["facts"]), cell["guarantee"]), []).append(cell)
     claims = sum(cell["claims"] for cell in record["cells"])
     lines = [
         f"From `{record['command']}`: {len(record['cells'])} cells, {claims:,} simulated claims. A row is a"
@@ -47,6 +47,11 @@ def condensed_table(record: Record) -> str:
         error = f"{rate['event']} | {_percent(rate['nominal'])} | {measured}"
         lines.append(f"| {kind} | {label} | {size} | {where} | {error} |")
     return "\n".join(lines)
+
+
+def _rule(facts: Record) -> str:
+    """What is measured: a kind of claim, or a method that bounds a norm."""
+    return str(facts.get("kind") or facts.get("method") or facts["group"])
 
 
 def _judged(cell: Record) -> list[Record]:

@@ -122,14 +122,14 @@ def _kinds() -> Iterator[StudyCell]:
         yield decision_cell(
             tail_claim(levels, power, truth, wrong), batches(8, 500), group="several decisions", count=SLOW
         )
-    for remainder in (0.0, 0.25, 0.5, 1.0):
+    for remainder, power in ((0.0, 1.0), (0.0, 0.25), (0.4, 1.0), (0.4, 0.25), (0.7, 1.0), (1.0, 1.0)):
+        quick = 250 * (remainder == 0.4 and power == 1.0)
         yield decision_cell(
-            limit_claim(remainder),
-            CENTRE,
-            group=group,
-            count=FEW,
-            quick=250 * (remainder == 0.25),
-            batch=250,
+            limit_claim(remainder, power), CENTRE, group=group, count=1_000, quick=quick, batch=250
+        )
+    for remainder, power in ((0.0, 0.125), (0.4, 2.0)):  # outside of what the rule assumes
+        yield decision_cell(
+            limit_claim(remainder, power), CENTRE, group="limits at other orders", count=500, batch=250
         )
     for exponent in (-0.3, 0.0, 0.3):
         yield decision_cell(decay_claim(NORMAL, exponent), CENTRE, group=group, quick=500 * (not exponent))

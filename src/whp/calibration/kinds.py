@@ -159,18 +159,24 @@ def decay_claim(noise: Noise, exponent: float) -> Simulated:
     )
 
 
-def limit_claim(remainder: float, accepted: float = 0.25, spread: float = 0.01) -> Simulated:
-    """The distance ``remainder + (1 - remainder) (d / d_0)^(-1/2)`` with Gaussian noise on the distance."""
-    check = limit(experiment=path_experiment(), quantity="|Y_d - Y|", name="limit", remainder=accepted)
+def limit_claim(remainder: float, power: float = 1.0, spread: float = 0.01) -> Simulated:
+    """The distance ``remainder + (1 - remainder) (d / d_0)^(-power)``, Gaussian noise on the distance.
+
+    The rule assumes a power between half and twice its order of 1/2; at 1 its error of PASSing is largest,
+    and at 1/4 that of FAILing.
+    """
+    check = limit(experiment=path_experiment(), quantity="|Y_d - Y|", name="limit")
     lead = np.array(SIZES, dtype=float)
-    centre = remainder + (1.0 - remainder) * np.sqrt(lead[0] / lead)
+    centre = remainder + (1.0 - remainder) * (lead / lead[0]) ** -power
 
     def draw(rng: np.random.Generator, claims: int, trials: int) -> Array:
         values: Array = centre + spread * rng.standard_normal((claims, trials, len(lead)))
         return values
 
-    wrong = WRONG[_side(remainder, -math.inf, accepted)]
-    return Simulated(check, draw, f"{remainder:g} of the distance is left", wrong, "normal", "exact")
+    wrong = WRONG[_side(remainder, -math.inf, check.remainder)]
+    assumed = 0.5 * check.order <= power <= 2.0 * check.order
+    truth = f"{remainder:g} of the distance is left, the rest falls like d^-{power:g}"
+    return Simulated(check, draw, truth, wrong, "normal", "exact" if assumed else "none")
 
 
 # Kinds that are decided by a mean.

@@ -21,6 +21,7 @@ STUDIES: dict[str, str] = {
     "decisions": "whp.calibration.decisions",
     "resumption": "whp.calibration.resumption",
     "searches": "whp.calibration.searches",
+    "splitting": "whp.calibration.splitting",
     "suites": "whp.calibration.suites",
     "norms": "whp.calibration.norms",
     "matrix means": "whp.calibration.matrix_coverage",

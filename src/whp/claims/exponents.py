@@ -224,7 +224,7 @@ class ExponentCheck(Check):
             )
             return self.undecided(sample, share, reason, figure=figure)
         outcome = self.vanishing()
-        reason = hold_for_ties(outcome, len(values), share)
+        reason = hold_for_ties(outcome, len(values), share, anywhere=False)
         return self.verdict(
             Outcome.INCONCLUSIVE if reason else outcome,
             sample,
@@ -247,7 +247,7 @@ class ExponentCheck(Check):
         )
 
     def _veto(self, outcome: Outcome, whole: Exponent, tail: Exponent, largest: stats.UpperTail) -> str:
-        """Say why a decision is not taken after all, or nothing; this can only lower the error rates."""
+        """Say why a decision is not taken at this look after all, or nothing."""
         drift = tail.estimate - whole.estimate
         ahead = tail.estimate + drift
         drifts = abs(drift) > self.tolerance

@@ -14,7 +14,13 @@ from whp.claims.budget import Share
 from whp.claims.check import Check, bound_values, latex, require_in
 from whp.claims.experiment import CellSample
 from whp.claims.exponents import ExponentCheck
-from whp.claims.holds import SKEWNESS_OF_MEANS, hold_for_dependence, hold_for_shape, hold_for_ties
+from whp.claims.holds import (
+    SKEWNESS_OF_MEANS,
+    hold_for_dependence,
+    hold_for_few,
+    hold_for_shape,
+    hold_for_ties,
+)
 from whp.claims.path import evaluate
 from whp.claims.ruling import Exponent, Ruling, ends_of
 from whp.claims.verdict import CellVerdict, Outcome
@@ -166,16 +172,17 @@ class Limit(Decay):
     """``Y_m -> Y`` as a size grows: the statistic is the distance ``|Y_m - Y|``.
 
     As a decay; and the mean distance, extrapolated to infinite size by the fit
-    ``a + c m^(-order)``, must not exceed ``remainder`` times the mean distance
-    at the first size: surely below it to PASS. It FAILs where ``a`` is surely
-    above it even when extrapolated at half the order, which gives a
-    slow limit the benefit of the doubt: a distance that falls like
-    ``m^(-order/2)`` or faster has ``a <= 0`` there.
+    ``a + c m^(-s)``, must not exceed ``remainder`` times the mean distance at
+    the first size. No data at finite sizes tell a slow limit from a remainder:
+    it is assumed that the distance less its remainder falls like ``m^(-s)``
+    with s between ``order / 2`` and ``2 order``. The intercept falls as s does,
+    so to PASS it must be surely below for s = ``2 order`` (and so for all), and
+    it FAILs where it is surely above even for s = ``order / 2``.
     """
 
     kind: ClassVar[str] = "limit"
 
-    remainder: float = 0.25
+    remainder: float = 0.4
     order: float = 0.5
 
     def __post_init__(self) -> None:
@@ -202,27 +209,29 @@ class Limit(Decay):
         excess = np.column_stack(
             [
                 (values @ stats.limit_weights(ruling.sizes, order) - self.remainder * values[:, 0]) / first
-                for order in (self.order, self.order / 2)
+                for order in (self.order, 2.0 * self.order, 0.5 * self.order)
             ]
-        )  # (trials, 2)
-        expected, slowest = (Exponent.of(column, share) for column in excess.T)
+        )  # (trials, 3)
+        expected, fastest, slowest = (Exponent.of(column, share) for column in excess.T)
         outcome, hold = ruling.outcome, ruling.hold
         if slowest.at_fail.low > 0:
             outcome = Outcome.FAIL
-        elif outcome is Outcome.PASS and not expected.at_pass.high < 0:
+        elif outcome is Outcome.PASS and not (expected.at_pass.high < 0 and fastest.at_pass.high < 0):
             outcome = Outcome.INCONCLUSIVE
         if outcome is not Outcome.INCONCLUSIVE:
-            equal = np.ptp(excess[:, 1]) <= self.rounding
+            equal = np.ptp(excess, axis=0).min() <= self.rounding
             hold = (
-                (hold_for_ties(outcome, len(values), share) if equal else "")
-                or hold_for_dependence(excess[:, :1])
+                hold_for_few(len(values))
+                or (hold_for_ties(outcome, len(values), share) if equal else "")
+                or hold_for_dependence(excess)
                 or hold_for_shape(excess, SKEWNESS_OF_MEANS, "Distances")
             )
         left = Interval(self.remainder + expected.at_pass.low, self.remainder + expected.at_pass.high)
         estimate = self.remainder + expected.estimate
+        ends = sorted(self.remainder + each.estimate for each in (slowest, fastest))
         said = (
-            f"Extrapolated to infinite size, {estimate:.3f} {left} of the first distance is left"
-            f" (to PASS: below {self.remainder:g})."
+            f"Extrapolated to infinite size, {estimate:.3f} {left} of the first distance is left, and from"
+            f" {ends[0]:.3f} to {ends[1]:.3f} at half to twice the order (to PASS: below {self.remainder:g})."
         )
         return replace(
             ruling,

@@ -1,8 +1,9 @@
 """Reasons to take no decision although an interval would allow one.
 
-A hold turns a decision into INCONCLUSIVE and never the other way, so it can
-only lower the error rates. What it costs is stated as the rate at which
-sound trials are held.
+At each look a hold turns a decision into INCONCLUSIVE and never the other way.
+Where the rule is exact no error rate can pass its nominal value by that: the
+interval covers at all looks, whichever of them decides. What a hold costs is
+stated as the rate at which sound trials are held.
 """
 
 from __future__ import annotations
@@ -56,15 +57,16 @@ def hold_for_few(trials: int) -> str:
     return f"Gaussian theory needs {stats.FEWEST} trials, as fewer hide any skewness; {trials} were made."
 
 
-def hold_for_ties(outcome: Outcome, trials: int, share: Share) -> str:
+def hold_for_ties(outcome: Outcome, trials: int, share: Share, *, anywhere: bool = True) -> str:
     """Say that equal values are too few to decide by, or nothing.
 
     An interval of width zero is right for a statistic that is not random. What
-    can be said of one that may be: if its value were another in half of the
-    trials or more, all would agree with probability at most ``2**-trials``.
+    can be said of one that may be: if no value had more than half of the
+    probability, all would agree with probability at most ``2**(1 - trials)``;
+    half of that where the value is one known beforehand (not ``anywhere``).
     """
     rate = share.false_fail if outcome is Outcome.FAIL else share.false_pass
-    need = math.ceil(-math.log2(rate))
+    need = math.ceil(anywhere - math.log2(rate))
     if outcome is Outcome.INCONCLUSIVE or trials >= need:
         return ""
     return f"All {trials} trials agree; {need} that agree would decide."

@@ -13,6 +13,7 @@ from whp.claims.budget import Share
 from whp.claims.check import Check, lead_sizes
 from whp.claims.experiment import CellSample, Design
 from whp.claims.exponents import ExponentCheck
+from whp.claims.growth import Limit
 from whp.claims.levels import Bound
 from whp.claims.means import MeanCheck
 from whp.claims.reproduction import Reproduction
@@ -162,7 +163,8 @@ def fewest(check: Check, samples: Sequence[CellSample], false_pass: float) -> in
         needs = [stats.betting_trials_needed(Interval(*a), false_pass, *check.support) for a in accepted]
         return _largest(needs)
     finite = stats.trials_needed(0.0, 1.0, false_pass)  # before that, no interval is bounded
-    return finite if finite is None or isinstance(check, ExponentCheck) else max(finite, stats.FEWEST)
+    slopes_only = isinstance(check, ExponentCheck) and not isinstance(check, Limit)
+    return finite if finite is None or slopes_only else max(finite, stats.FEWEST)
 
 
 def _of_bound(check: Bound, made: Forecast, share: Share, pilot: Pilot | None) -> Forecast:
