@@ -26,6 +26,8 @@ TITLES = {
 FLOOR, CEILING = 0.01, 30.0
 """Ratios that the axis shows; what is smaller, zero too, lies at its lower edge."""
 WIDTH, LEFT, RIGHT, TITLE, PANEL, LABELS = 10.0, 1.4, 0.1, 0.35, 1.9, 1.15  # inches
+LEAST_SHARE = 40
+"""A group takes at least this part of all points, so that its label has room."""
 KEY = f"dashed: nominal, dotted: {FACTOR:g} times; ● holds, ✕ exceeds, ◆ too few simulated claims"
 
 
@@ -71,6 +73,7 @@ def _points(cells: Sequence[Record], guarantee: str) -> dict[str, list[Record]]:
 def _panel(axes: Axes, groups: Mapping[str, Sequence[Record]]) -> None:
     low, high = math.log10(FLOOR), math.log10(CEILING)
     x, ticks, edges = 0, [], [-0.5]
+    room = math.ceil(sum(map(len, groups.values())) / LEAST_SHARE)
     for rates in groups.values():
         start = x
         for rate in sorted(rates, key=lambda r: (float(r["ratio"]), r["high"] / r["nominal"])):
@@ -87,6 +90,7 @@ def _panel(axes: Axes, groups: Mapping[str, Sequence[Record]]) -> None:
                 markeredgewidth=0.3,
             )
             x += 1
+        x = max(x, start + room)
         ticks.append((start + x - 1) / 2)
         edges.append(x - 0.5)
     axes.axhline(0.0, color=CLAIM, linewidth=1.4, dashes=(4, 2))
