@@ -9,7 +9,7 @@ from scipy import stats
 from whp.errors import InputError
 from whp.seeding import generator
 from whp.stats import bernoulli_log_evalue, bernoulli_sequence, betting_sequence
-from whp.stats.bounded import _log_capital, _plug_in_bets
+from whp.stats.bounded import _log_capital, _plug_in_bets, betting_log_capitals
 
 PATHS, HORIZON, ALPHA = 4000, 200, 0.05
 # A sequence with error rate at most ALPHA misses more often than this with probability below 1e-6.
@@ -175,3 +175,19 @@ def test_betting_survives_a_drifting_mean():
 def test_bad_input_is_named(call, text):
     with pytest.raises(InputError, match=text):
         call()
+
+
+@pytest.mark.parametrize("prior", [(0.5, 0.5), (5.0, 1.0), (1.0, 20.0)])
+def test_both_ends_are_where_the_evidence_under_the_prior_reaches_one_over_alpha(prior):
+    ends = bernoulli_sequence(3, 10, ALPHA, prior)
+    for end in (ends.low, ends.high):
+        assert bernoulli_log_evalue(3, 10, end, prior) == pytest.approx(-math.log(ALPHA), abs=1e-6)
+
+
+def test_a_mean_outside_the_range_is_excluded_from_the_start():
+    values = np.array([0.2, 0.4, 0.6])
+    assert betting_log_capitals(values, ALPHA, 0.0, 1.0) == (math.inf, math.inf)
+    above, below = betting_log_capitals(values, ALPHA, 0.1, 0.8)
+    bets = _plug_in_bets(values, ALPHA)
+    assert above == _log_capital(values, bets, 0.1)[-1]
+    assert below == _log_capital(1.0 - values, bets, 1.0 - 0.8)[-1]
