@@ -126,9 +126,9 @@ def task(file, **changes):
 
 
 def test_a_task_hands_back_what_a_slice_of_time_has_given(toy, monkeypatch):
-    monkeypatch.setattr("whp.engine.worker.SLICE", 0.15)
+    monkeypatch.setattr("whp.engine.worker.SLICE", 1.5)
     quick = measure(task(toy.flat("quick", "return rng.random()")))
-    slow = measure(task(toy.flat("slow", "time.sleep(0.1); return rng.random()")))
+    slow = measure(task(toy.flat("slow", "time.sleep(1.0); return rng.random()")))
     assert [trial for trial, _ in quick] == [0, 1, 2]
     assert [trial for trial, _ in slow] == [0, 1]
     assert slow[0][1].statistics != slow[1][1].statistics
