@@ -24,7 +24,7 @@ PRINTED = {"n": 10_000, "m": 20_000}
 
 
 @experiment(
-    quick=Design(Path(d=geometric(32, 256, 4), n=1000, m=2000), {"activation": ["erf"]}, trials=(12, 18)),
+    quick=Design(Path(d=geometric(32, 256, 4), n=1000, m=2000), {"activation": ["erf"]}, trials=(8, 8)),
     standard=Design(Path(d=(23, 45, 91, 181, 362), **PRINTED), {"activation": ["erf"]}, trials=(8, 18)),
     paper=Design(Path(d=geometric(16, 2048, 15), **PRINTED), {"activation": ["erf"]}, trials=(8, 18)),
     dtype="float32",

@@ -82,7 +82,7 @@ def expansion(p, rng, device):
     quick=Design(
         Path(d=geometric(16, 256, 5), **PATH),
         {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
-        trials=(24, 274),
+        trials=(24, 122),
     ),
     standard=Design(
         Path(d=geometric(64, 1024, 5), **PATH),

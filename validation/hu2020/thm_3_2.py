@@ -88,7 +88,7 @@ def small(p, rng, device):
     quick=Design(
         Path(d=geometric(16, 128, 4), **SIZES),
         {"alpha": [0.05, 0.24], "activation": ["erf", "relu"], "data": ["gaussian"]},
-        trials=(12, 40),
+        trials=(12, 18),
     ),
     standard=Design(
         Path(d=geometric(32, 512, 5), **SIZES),
