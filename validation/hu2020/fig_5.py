@@ -43,9 +43,8 @@ def kernel_norms(p, rng, device):
 
 
 RANGE = (22, 363)
-ANY = {
-    "at": None
-}  # of the false twins: they are decided in quick too, where the sizes are not the printed ones
+# Of the false twins: they are decided in quick too, where the sizes are not the printed ones.
+ANY = {"at": None}
 NORM = r"\|\Theta_1(W(0)) - \Theta^{\mathrm{lin}1}\|"
 
 figure = claim(

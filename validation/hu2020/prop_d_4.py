@@ -167,7 +167,7 @@ proposition = claim(
         d**0.75,
         "better by d^(3/4)",
     ),
-    term("F", r"\|c_3 F\|", sympy.sqrt(log) * n / d**1.25, d, "better by d"),
+    term("F", r"\|c_3 F\|", sympy.sqrt(log) * n / d**1.25, d**0.75, "better by d^(3/4)"),
     term("remainder", r"\|E\|_F", log**1.5 * n / d**1.5, d**0.75, "better by d^(3/4)"),
     with_wrong_moment(
         term(

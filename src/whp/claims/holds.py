@@ -66,7 +66,7 @@ def hold_for_ties(outcome: Outcome, trials: int, share: Share, *, anywhere: bool
     half of that where the value is one known beforehand (not ``anywhere``).
     """
     rate = share.false_fail if outcome is Outcome.FAIL else share.false_pass
-    need = math.ceil(anywhere - math.log2(rate))
+    need = math.ceil((1 if anywhere else 0) - math.log2(rate))
     if outcome is Outcome.INCONCLUSIVE or trials >= need:
         return ""
     return f"All {trials} trials agree; {need} that agree would decide."

@@ -138,7 +138,7 @@ class Reproduction(MeanCheck):
     def decide(self, sample: CellSample, share: Share) -> CellVerdict:
         """As a mean, at the printed sizes only."""
         verdict = super().decide(sample, share)
-        if self.slope_between is None or self.refusal(sample, share) is not None:
+        if self.slope_between is None or "means" not in verdict.figure:  # refused
             return verdict
         return replace(verdict, figure={**verdict.figure, **self._along_path(sample, share)})
 
