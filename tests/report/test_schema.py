@@ -23,7 +23,7 @@ def test_every_record_is_valid(records, validator):
 
 def test_schema_names_exactly_the_fields_of_a_record(records):
     schema = verdict_schema()
-    assert set(schema["properties"]) == {*schema["required"], "guarantee"} == set(records[0])
+    assert set(schema["properties"]) == {*schema["required"], "guarantee", "plots"} == set(records[0])
     cell = schema["$defs"]["cell"]
     assert set(cell["properties"]) == {*cell["required"], "guarantee"} == set(records[0]["cells"][0])
 

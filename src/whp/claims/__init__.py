@@ -26,6 +26,7 @@ from whp.claims.levels import Bound as bound
 from whp.claims.means import Mean as mean
 from whp.claims.means import Order as order
 from whp.claims.path import Path, Point, geometric, symbols
+from whp.claims.plots import Line, Plot
 from whp.claims.referee import Referee
 from whp.claims.reproduction import Reproduction as reproduction
 from whp.claims.search import Always as always
@@ -43,8 +44,10 @@ __all__ = [
     "Design",
     "Experiment",
     "Guarantee",
+    "Line",
     "Outcome",
     "Path",
+    "Plot",
     "Point",
     "Referee",
     "Regime",

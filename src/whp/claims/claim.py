@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 
 from whp.claims.check import Check
 from whp.claims.experiment import PROFILES, Experiment
+from whp.claims.plots import Plot
 from whp.claims.verdict import Regime
 from whp.errors import ClaimError, require
 
@@ -32,6 +33,7 @@ class Claim:
     corrects: str | None
     source: FilePath
     documentation: str
+    plots: tuple[Plot, ...] = ()
 
     @property
     def paper(self) -> str:
@@ -93,6 +95,7 @@ def claim(
     assumptions: Sequence[str] = (),
     printed: bool = True,
     corrects: str | None = None,
+    plots: Sequence[Plot] = (),
 ) -> Claim:
     """Declare a claim; call it at the top level of a claim file.
 
@@ -111,6 +114,8 @@ def claim(
         Plain sentences, formulas between dollar signs.
     printed : bool
         False for a corrected sibling, which then names what it ``corrects``.
+    plots : sequence of Plot
+        Curves that the report shows beside the decisions.
 
     Raises
     ------
@@ -147,9 +152,25 @@ def claim(
     documentation = inspect.cleandoc(frame.f_globals.get("__doc__") or "")
     source = FilePath(frame.f_code.co_filename)
     made = Claim(
-        id, title, locus, tuple(checks), regimes, tuple(assumptions), printed, corrects, source, documentation
+        id=id,
+        title=title,
+        locus=locus,
+        checks=tuple(checks),
+        regimes=regimes,
+        assumptions=tuple(assumptions),
+        printed=printed,
+        corrects=corrects,
+        source=source,
+        documentation=documentation,
+        plots=tuple(plots),
     )
-    made.experiments()  # raises here, at declaration, if two share a name
+    known = {experiment.name for experiment in made.experiments()}  # raises if two share a name
+    for plot in made.plots:
+        for line in plot.lines:
+            name = line.experiment.name
+            require(
+                name in known, f"{id}: plot {plot.title!r}", "of experiments of its checks", name, ClaimError
+            )
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from whp.claims.budget import Budget, Share
 from whp.claims.check import Check
@@ -77,6 +78,8 @@ class Referee:
                 for name, (check, _) in claim.twin_checks().items()
             }
         self.experiments = list(found.values())
+        plotted = {line.experiment.name for c in self.claims for plot in c.plots for line in plot.lines}
+        self._samples: dict[str, dict[str, CellSample]] = {name: {} for name in plotted}
 
     def shares(self, claim: Claim) -> dict[str, Share]:
         """The share of each decision of a claim, by experiment."""
@@ -120,6 +123,8 @@ class Referee:
             rests on the experiment, or with ``decide_twins``.
         """
         key = cell_key(sample.cell)
+        if experiment.name in self._samples:
+            self._samples[experiment.name][key] = sample
         main, twins = self._dockets(experiment)
         for docket in main + twins:
             before = docket.cells.get(key)
@@ -188,8 +193,20 @@ class Referee:
             command=command,
             documentation=claim.documentation,
             environment=environment,
+            plots=self._plots(claim),
         )
         return _with_advice(verdict, all(self._complete(docket) for docket in dockets))
+
+    def _plots(self, claim: Claim) -> list[dict[str, Any]]:
+        """The curves of a claim, from the last trials looked at."""
+        samples = {}
+        for experiment in {
+            line.experiment.name: line.experiment for p in claim.plots for line in p.lines
+        }.values():
+            seen = self._samples[experiment.name]
+            keys = [cell_key(cell) for cell in experiment.design(self.profile).cells()]
+            samples[experiment.name] = [seen[key] for key in keys if key in seen]
+        return [plot.record(samples) for plot in claim.plots]
 
 
 def _with_advice(verdict: Verdict, complete: bool) -> Verdict:

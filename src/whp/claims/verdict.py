@@ -163,6 +163,7 @@ class Verdict:
     command: str
     documentation: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    plots: Sequence[Mapping[str, Any]] = ()
 
     @property
     def binding(self) -> CellVerdict | None:
@@ -278,6 +279,7 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
         "environment": dict(verdict.environment),
         "seconds": verdict.seconds,
         "cells": [cell_record(cell) for cell in verdict.cells],
+        "plots": list(verdict.plots),
     }
     cleaned: dict[str, Any] = _clean(record)
     return cleaned

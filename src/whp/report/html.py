@@ -14,6 +14,8 @@ from whp.report import words
 from whp.report.figures import choose_cells, mode, panel_svg
 from whp.report.formulas import documentation, mathml, sentence
 from whp.report.planned import COLUMNS, NOTE, comparison
+from whp.report.plots import drawn as drawn_plots
+from whp.report.plots import plot_svg
 from whp.report.run import BrokenFile, Record, RunInfo
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -175,6 +177,10 @@ def _claim(record: Record, index: int, run: RunInfo, panels: int) -> dict[str, A
                 "estimate": f"{words.estimate_name(c)} {words.estimate_text(c, c)}",
             }
             for k, c in enumerate(drawn)
+        ],
+        "plots": [
+            {"svg": Markup(plot_svg(plot, f"q{index}-{k}")), "caption": plot["caption"]}
+            for k, plot in enumerate(drawn_plots(record))
         ],
         "omitted": len([c for c in record["cells"] if mode(c)]) - len(drawn),
     }
