@@ -13,7 +13,13 @@ import torch
 
 from whp.ensembles.initialisation import symmetric_init
 from whp.errors import InputError, MeasurementError
-from whp.models import LinearDescent, compare_with_linear, iterate_linear_descent, train_first_layer
+from whp.models import (
+    LinearDescent,
+    compare_with_linear,
+    iterate_linear_descent,
+    train_first_layer,
+    train_two_layer,
+)
 from whp.seeding import generator
 
 # E[phi'(g)] for erf(z / sqrt 2): sqrt(2/pi) E[exp(-g^2/2)] = sqrt(2/pi) / sqrt(2).
@@ -96,6 +102,25 @@ def test_without_a_test_set():
     trace = compare_with_linear(*arguments, Erf(), ETA, 0, psi(arguments[0]))
     assert trace.train_gap.shape == (1,)
     assert trace.test_steps.size == trace.test_gap.size == trace.test_outputs.size == 0
+
+
+def test_both_layers_beside_a_model_with_a_rate_of_its_own():
+    (X, y, W, v), X_test, psi = setting()
+    rates = (ETA, 0.5)
+    trace = compare_with_linear(
+        X, y, W, v, Erf(), 0.8, 30, psi(X), X_test, psi(X_test), test_every=30, rates=rates
+    )
+    betas = iterate_linear_descent(psi(X), y, 0.8, 30)
+    for t in (0, 1, 30):
+        net = train_two_layer(X, y, W, v, Erf(), *rates, t)
+        gap = (net.forward(X) - psi(X) @ betas[t]).square().mean()
+        assert trace.train_gap[t] == pytest.approx(float(gap), rel=1e-9, abs=1e-25)
+        assert trace.displacement[t] == pytest.approx(float(torch.linalg.matrix_norm(net.W - W)), rel=1e-11)
+        assert trace.displacement_v[t] == pytest.approx(float(torch.linalg.vector_norm(net.v - v)), rel=1e-11)
+    assert np.allclose(trace.test_outputs, net.forward(X_test).numpy(), atol=1e-12)
+    assert trace.displacement_v[30] > 0.01
+    # Without rates the second layer stays.
+    assert not compare_with_linear(X, y, W, v, Erf(), 0.8, 3, psi(X)).displacement_v.any()
 
 
 def test_test_gap_is_capped_at_one():

@@ -1,4 +1,4 @@
-"""Gradients, memory and dynamics of first-layer training.
+"""Gradients, memory and dynamics of two-layer networks in training.
 
 Inputs are random, outcomes are not (tolerances are multiples of rounding), except where a
 comment gives a false-alarm probability.
@@ -14,7 +14,7 @@ from whp.ensembles.initialisation import symmetric_init
 from whp.errors import InputError, MeasurementError
 from whp.kernels.activations import activation as registered
 from whp.kernels.activations import activation_names
-from whp.models import FirstLayerDescent, LinearDescent, TwoLayer, train_first_layer
+from whp.models import LinearDescent, TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
 from whp.models.two_layer import CPU_BLOCK, CPU_SLICE
 from whp.seeding import generator
 
@@ -60,28 +60,34 @@ def network(n, d, m, dtype=torch.float64, symmetric=True):
 
 
 def autograd(X, y, W, v, activation):
-    """The outputs and the gradient of (2), by torch from equations (1) and (2) as printed."""
-    W = W.clone().requires_grad_()
+    """The outputs and the gradients of (2) in W and v, by torch from equations (1) and (2) as printed."""
+    W, v = W.clone().requires_grad_(), v.clone().requires_grad_()
     f = activation.phi(X @ W.T / math.sqrt(X.shape[1])) @ v / math.sqrt(W.shape[0])
-    (gradient,) = torch.autograd.grad(((f - y) ** 2).sum() / (2 * len(y)), W)
-    return f.detach(), gradient
+    gradients = torch.autograd.grad(((f - y) ** 2).sum() / (2 * len(y)), (W, v))
+    return f.detach(), *gradients
 
 
-def gradient_error(X, y, W, v, activation, eta=0.7):
-    """Relative distance between one step and one step with autograd's gradient."""
-    f, gradient = autograd(X, y, W, v, activation)
-    state = FirstLayerDescent(X, y, W, v, activation, eta)
+def relative(a, b):
+    return float(torch.linalg.vector_norm(a - b) / torch.linalg.vector_norm(b))
+
+
+def gradient_error(X, y, W, v, activation, eta_1=0.7, eta_2=0.3):
+    """Relative distance between one step and one step with autograd's gradients, the worse layer."""
+    f, by_W, by_v = autograd(X, y, W, v, activation)
+    state = TwoLayerDescent(X, y, W, v, activation, eta_1, eta_2)
     state.evaluate()
     outputs = float((state.outputs - f).abs().max())
     state.update()
-    moved = torch.linalg.vector_norm(state.displacement + eta * gradient)
-    return outputs, float(moved / torch.linalg.vector_norm(eta * gradient))
+    pairs = [(state.displacement, -eta_1 * by_W, eta_1), (state.displacement_v, -eta_2 * by_v, eta_2)]
+    assert all(bool((moved == 0).all()) for moved, _, eta in pairs if not eta)
+    return outputs, max(relative(moved, right) for moved, right, eta in pairs if eta)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("n", [1, 100, CPU_BLOCK, 2 * CPU_BLOCK + 37])
-def test_gradient_is_that_of_autograd(name, n):
-    outputs, moved = gradient_error(*network(n, 11, 26, symmetric=False), ACTIVATIONS[name]())
+@pytest.mark.parametrize("rates", [(0.7, 0.0), (0.0, 0.3), (0.7, 0.3)], ids=["first", "second", "both"])
+def test_gradient_is_that_of_autograd(name, n, rates):
+    outputs, moved = gradient_error(*network(n, 11, 26, symmetric=False), ACTIVATIONS[name](), *rates)
     assert outputs < 1e-13
     assert moved < 1e-13
 
@@ -97,36 +103,66 @@ def test_gradient_with_every_registered_activation(name):
 def test_a_wrong_slope_is_noticed(factor):
     right = ACTIVATIONS["tanh"]()
     wrong = Lambda(right.phi, lambda z: factor * right.dphi(z))
-    _, moved = gradient_error(*network(100, 11, 26, symmetric=False), wrong)
-    assert moved > 1e-7
+    setting = network(100, 11, 26, symmetric=False)
+    f, by_W, _ = autograd(*setting, right)
+    state = TwoLayerDescent(*setting, wrong, 0.7, 0.3)
+    state.evaluate()
+    state.update()
+    assert torch.allclose(state.outputs, f, atol=1e-13)
+    assert relative(state.displacement, -0.7 * by_W) > 1e-7
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_several_steps_follow_autograd(name):
+@pytest.mark.parametrize("rates", [(1.5, 0.0), (1.5, 0.4)], ids=["first", "both"])
+def test_several_steps_follow_autograd(name, rates):
     X, y, W, v = network(300, 8, 40)
     activation = ACTIVATIONS[name]()
     seen = []
-    trained = train_first_layer(
-        X, y, W, v, activation, 1.5, 5, lambda t, state: seen.append((t, state.outputs.clone()))
+    trained = train_two_layer(
+        X, y, W, v, activation, *rates, 5, lambda t, state: seen.append((t, state.outputs.clone()))
     )
-    by_hand = W.clone()
+    by_hand, second = W.clone(), v.clone()
     for t in range(6):
-        f, gradient = autograd(X, y, by_hand, v, activation)
+        f, by_W, by_v = autograd(X, y, by_hand, second, activation)
         assert seen[t][0] == t
         assert torch.allclose(seen[t][1], f, atol=1e-12, rtol=0)
-        if t < 5:
-            by_hand = by_hand - 1.5 * gradient
+        if t < 5:  # (4): both layers move at once, from the gradients at step t
+            by_hand, second = by_hand - rates[0] * by_W, second - rates[1] * by_v
     assert torch.allclose(trained.W, by_hand, atol=1e-12, rtol=0)
+    assert torch.allclose(trained.v, second, atol=1e-12, rtol=0)
     assert torch.allclose(trained.forward(X), seen[5][1], atol=1e-12, rtol=0)
-    assert trained.v is v
+    assert (rates[1] > 0) == bool((trained.v - v).abs().max() > 1e-3)
+
+
+def test_the_first_layer_alone_is_the_rate_zero():
+    X, y, W, v = network(300, 8, 40)
+    tanh = ACTIVATIONS["tanh"]()
+    alone = train_first_layer(X, y, W, v, tanh, 1.5, 4)
+    assert torch.equal(alone.W, train_two_layer(X, y, W, v, tanh, 1.5, 0.0, 4).W)
+    assert torch.equal(alone.v, v)
+
+
+def test_the_second_layer_alone_is_linear_descent_on_its_features():
+    X, y, W, v = network(120, 8, 40)
+    tanh = ACTIVATIONS["tanh"]()
+    linear = LinearDescent(tanh.phi(X @ W.T / math.sqrt(8)) / math.sqrt(40), y, 0.9)
+
+    def check(t, state):
+        assert torch.allclose(state.outputs, linear.train_predictions(t), atol=1e-13, rtol=0)
+        assert torch.allclose(state.displacement_v, linear.omega(t), atol=1e-13)
+        assert not state.displacement.any()
+
+    train_two_layer(X, y, W, v, tanh, 0.0, 0.9, 25, check)
 
 
 def test_the_initial_weights_are_left_alone():
     X, y, W, v = network(50, 8, 20)
-    before = W.clone()
-    trained = train_first_layer(X, y, W, v, ACTIVATIONS["tanh"](), 1.0, 3)
+    before, second = W.clone(), v.clone()
+    trained = train_two_layer(X, y, W, v, ACTIVATIONS["tanh"](), 1.0, 1.0, 3)
     assert torch.equal(W, before)
+    assert torch.equal(v, second)
     assert not torch.equal(trained.W, before)
+    assert not torch.equal(trained.v, second)
     assert torch.equal(train_first_layer(X, y, W, v, ACTIVATIONS["tanh"](), 1.0, 0).W, before)
 
 
@@ -226,7 +262,7 @@ class Silent:
 def test_a_step_allocates_nothing_of_its_own():
     X, y, W, v = network(3 * CPU_BLOCK, 12, 400)
     for activation, expected in [(Silent(), 0), (ACTIVATIONS["tanh"](), CPU_SLICE // (400 * 8) * 400)]:
-        state = FirstLayerDescent(X, y, W, v, activation, 1.0)
+        state = TwoLayerDescent(X, y, W, v, activation, 1.0, 1.0)
         with Allocations() as seen:
             state.evaluate()
             state.update()
@@ -268,11 +304,14 @@ def test_refusals():
         ({"W": W.to(torch.float16)}, "W, v must be both float32 or both float64"),
         ({"v": v[:3]}, r"v must be of shape \(6,\)"),
         ({"v": v / 0.0}, "v must be finite"),
-        ({"eta": 0.0}, "eta must be positive"),
+        ({"eta_1": 0.0, "eta_2": 0.0}, "eta must be positive"),
+        ({"eta_1": -1.0}, "eta_1 must be not negative"),
+        ({"eta_2": -1.0}, "eta_2 must be not negative"),
+        ({"eta_2": math.inf}, "eta_2 must be not negative and finite"),
         ({"steps": -1}, "steps must be not negative"),
     ]:
-        good = {"X": X, "y": y, "W": W, "v": v, "activation": tanh, "eta": 1.0, "steps": 1}
+        good = {"X": X, "y": y, "W": W, "v": v, "activation": tanh, "eta_1": 1.0, "eta_2": 1.0, "steps": 1}
         with pytest.raises(InputError, match=message):
-            train_first_layer(**(good | changed))
+            train_two_layer(**(good | changed))
     with pytest.raises(InputError, match=r"X must be of shape \(n, 4\)"):
         TwoLayer(W, v, tanh).forward(X[:, :2])

@@ -3,15 +3,16 @@
 from whp.models.activation import Activation
 from whp.models.closeness import ClosenessTrace, compare_with_linear
 from whp.models.linear import LinearDescent, iterate_linear_descent
-from whp.models.two_layer import FirstLayerDescent, TwoLayer, train_first_layer
+from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
 
 __all__ = [
     "Activation",
     "ClosenessTrace",
-    "FirstLayerDescent",
     "LinearDescent",
     "TwoLayer",
+    "TwoLayerDescent",
     "compare_with_linear",
     "iterate_linear_descent",
     "train_first_layer",
+    "train_two_layer",
 ]

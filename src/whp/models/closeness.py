@@ -12,11 +12,11 @@ from torch import Tensor
 from whp.errors import MeasurementError, fail, require
 from whp.models.activation import Activation
 from whp.models.linear import LinearDescent
-from whp.models.two_layer import FirstLayerDescent, train_first_layer
+from whp.models.two_layer import TwoLayerDescent, train_two_layer
 
 Array = npt.NDArray[np.float64]
 
-_COLUMNS = ("train_gap", "displacement", "beta_norm", "network_loss", "linear_loss")
+_COLUMNS = ("train_gap", "displacement", "displacement_v", "beta_norm", "network_loss", "linear_loss")
 
 # Steps of the linear model computed by one matrix product.
 _AHEAD = 64
@@ -34,10 +34,10 @@ class ClosenessTrace:
         Steps at which the test set was evaluated; empty without one.
     test_gap : array, shape (k,)
         Mean over the test set of ``min((f_t - f_t^lin)^2, 1)``: the left side of hu2020 (8).
-    displacement : array, shape (T + 1,)
-        ``|W(t) - W(0)|_F``.
+    displacement, displacement_v : array, shape (T + 1,)
+        ``|W(t) - W(0)|_F`` and ``|v(t) - v(0)|``.
     beta_norm : array, shape (T + 1,)
-        Euclidean norm of ``beta(t)``.
+        Euclidean norm of the linear model's weights: ``beta(t)``, ``gamma(t)`` or ``delta(t)``.
     network_loss, linear_loss : array, shape (T + 1,)
         ``(1/2n) sum_i (prediction - y_i)^2`` of each.
     train_outputs : array, shape (n,)
@@ -50,6 +50,7 @@ class ClosenessTrace:
     test_steps: npt.NDArray[np.int64]
     test_gap: Array
     displacement: Array
+    displacement_v: Array
     beta_norm: Array
     network_loss: Array
     linear_loss: Array
@@ -58,7 +59,7 @@ class ClosenessTrace:
 
 
 class _Recorder:
-    """Watches `train_first_layer` and keeps one row of numbers a step."""
+    """Watches `train_two_layer` and keeps one row of numbers a step."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class _Recorder:
         self.test_gaps: list[float] = []
         self.train_outputs = self.test_outputs = self.y.new_empty(0)
 
-    def __call__(self, t: int, state: FirstLayerDescent) -> None:
+    def __call__(self, t: int, state: TwoLayerDescent) -> None:
         if t % _AHEAD == 0:
             ahead = range(t, min(t + _AHEAD, self.steps + 1))
             self.betas = self.linear.omega(ahead)  # (ahead, M)
@@ -87,9 +88,10 @@ class _Recorder:
         row = self.rows[t]
         row[0] = (f - line).square().mean()
         row[1] = torch.linalg.vector_norm(state.displacement)
-        row[2] = torch.linalg.vector_norm(beta)
-        row[3] = 0.5 * (f - self.y).square().mean()
-        row[4] = 0.5 * (line - self.y).square().mean()
+        row[2] = torch.linalg.vector_norm(state.displacement_v)
+        row[3] = torch.linalg.vector_norm(beta)
+        row[4] = 0.5 * (f - self.y).square().mean()
+        row[5] = 0.5 * (line - self.y).square().mean()
         if not bool(torch.isfinite(row).all()):
             got = dict(zip(_COLUMNS, row.tolist(), strict=True))
             fail(f"closeness at step {t}", "finite", got, MeasurementError)
@@ -117,8 +119,9 @@ def compare_with_linear(
     X_test: Tensor | None = None,
     Psi_test: Tensor | None = None,
     test_every: int = 1,
+    rates: tuple[float, float] | None = None,
 ) -> ClosenessTrace:
-    """Train the first layer and, with the same rate, the linear model; return their distance.
+    """Train a network and, beside it, a linear model; return their distance.
 
     The network's predictions on the training set fall out of its training; the linear model is
     in closed form. A test set costs half a training step per row and step: ``test_every``
@@ -137,15 +140,18 @@ def compare_with_linear(
     activation : Activation
         ``phi`` and its derivative.
     eta : float
-        Learning rate of both models.
+        Learning rate of the linear model.
     steps : int
         Number of steps ``T``.
     Psi : Tensor, shape (n, M)
-        Features of the linear model: the rows ``psi_1(x_i)`` of hu2020 (5), ``M = d + 1``.
+        Features of the linear model: the rows ``psi_1(x_i)`` of hu2020 (5), ``M = d + 1``, if the
+        first layer is trained; ``psi(x_i)`` of (11) if both are.
     X_test, Psi_test : Tensor, shapes (n_test, d) and (n_test, M), optional
         A fresh sample and its features; both or neither.
     test_every : int
         The test set is evaluated at multiples of this, and at the last step.
+    rates : (float, float), optional
+        The network's ``(eta_1, eta_2)``; by default ``(eta, 0)``: the first layer alone.
 
     Returns
     -------
@@ -161,7 +167,7 @@ def compare_with_linear(
 
     Notes
     -----
-    Source: hu2020, eqs (4), (6), (7), (8); Proposition D.7 for the norms.
+    Source: hu2020, eqs (4), (6), (7), (8), Theorem D.1; Proposition D.7 for the norms.
     """
     require(test_every >= 1, "test_every", "a positive integer", test_every)
     require((X_test is None) == (Psi_test is None), "X_test, Psi_test", "given together", "one of them")
@@ -175,7 +181,8 @@ def compare_with_linear(
             require(bool(torch.isfinite(A).all()), name, "finite", "NaN or infinity")
         Psi_test = Psi_test.to(torch.float64)
     recorder = _Recorder(LinearDescent(Psi, y, eta), y, steps, X_test, Psi_test, test_every)
-    train_first_layer(X, y, W, v, activation, eta, steps, recorder)
+    eta_1, eta_2 = (eta, 0.0) if rates is None else rates
+    train_two_layer(X, y, W, v, activation, eta_1, eta_2, steps, recorder)
     columns = recorder.rows.cpu().numpy().T
     return ClosenessTrace(
         **dict(zip(_COLUMNS, columns.copy(), strict=True)),

@@ -1,4 +1,4 @@
-"""Two-layer networks and full-batch gradient descent on their first layer."""
+"""Two-layer networks and full-batch gradient descent on one of their layers or both."""
 
 from __future__ import annotations
 
@@ -36,14 +36,12 @@ def _slices(z: Tensor) -> range:
     return range(0, rows, max(1, fit))
 
 
-def _read_out(z: Tensor, activation: Activation, readout: Tensor, out: Tensor, slopes: bool = False) -> None:
-    """Write ``phi(z) readout`` to ``out``; with ``slopes``, then overwrite ``z`` with ``phi'(z)``."""
+def _read_out(z: Tensor, activation: Activation, readout: Tensor, out: Tensor) -> None:
+    """Write ``phi(z) readout`` to ``out``."""
     starts = _slices(z)
     for start in starts:
         part = slice(start, start + starts.step)
         torch.mv(activation.phi(z[part]), readout, out=out[part])
-        if slopes:
-            z[part] = activation.dphi(z[part])
 
 
 def _check_network(W: Tensor, v: Tensor) -> None:
@@ -121,17 +119,19 @@ class TwoLayer:
         return out.div_(math.sqrt(m))
 
 
-class FirstLayerDescent:
-    r"""The state of gradient descent on ``W`` alone, with all its buffers.
+class TwoLayerDescent:
+    r"""The state of gradient descent on ``W`` and ``v``, with all its buffers.
 
-    The loss is :math:`L(W) = \frac{1}{2n} \sum_i (f(x_i; W, v) - y_i)^2` and
+    The loss is :math:`L(W, v) = \frac{1}{2n} \sum_i (f(x_i; W, v) - y_i)^2` and
 
-    .. math:: \nabla_{w_r} L = \frac{v_r}{n \sqrt{m d}} \sum_i (f_i - y_i)\,
-              \phi'(w_r^T x_i / \sqrt d)\, x_i ,
+    .. math:: \nabla_{w_r} L &= \frac{v_r}{n \sqrt{m d}} \sum_i (f_i - y_i)\,
+              \phi'(w_r^T x_i / \sqrt d)\, x_i , \\
+              \nabla_{v_r} L &= \frac{1}{n \sqrt m} \sum_i (f_i - y_i)\, \phi(w_r^T x_i / \sqrt d) ,
 
-    two matrix products of ``2 n m d`` operations a step. Rows of ``X`` go through in blocks that
-    stay in cache, so memory is that of four (m, d) matrices and one copy of ``X``, whatever
-    ``n`` times ``m``. A step allocates nothing but what ``activation`` returns, 256 kB at a time.
+    two matrix products of ``2 n m d`` operations a step, and one of ``2 n m`` more for ``v``.
+    Rows of ``X`` go through in blocks that stay in cache, so memory is that of four (d, m)
+    matrices and one copy of ``X``, whatever ``n`` times ``m``. A step allocates nothing but what
+    ``activation`` returns, 256 kB at a time.
 
     Results depend on the number of BLAS threads in the last bits only; it is left as the caller
     set it.
@@ -141,89 +141,123 @@ class FirstLayerDescent:
     X : Tensor, shape (n, d)
     y : Tensor, shape (n,)
     W : Tensor, shape (m, d)
-        Weights at step 0; copied.
+        First layer at step 0; copied.
     v : Tensor, shape (m,)
+        Second layer at step 0; copied.
     activation : Activation
-    eta : float
-        Learning rate ``eta_1``, positive (``eta_2 = 0``).
+    eta_1, eta_2 : float
+        Learning rates of the first and the second layer, not negative, one of them positive. A
+        layer with rate 0 stays, and its gradient is not computed.
 
     Attributes
     ----------
     outputs : Tensor, shape (n,)
         ``f(x_i)`` at the weights of the last `evaluate`.
-    displacement : Tensor, shape (m, d)
-        ``W(t) - W(0)``, accumulated on its own so that small moves keep their digits.
+    displacement_v : Tensor, shape (m,)
+        ``v(t) - v(0)``, accumulated on its own as `displacement` is.
 
     Raises
     ------
     InputError
-        If shapes or dtypes disagree, a value is not finite, or ``eta`` is not positive.
+        If shapes or dtypes disagree, a value is not finite, or a rate is negative.
 
     Notes
     -----
-    Source: hu2020, eqs (1), (2), (4) with ``eta_2 = 0``.
+    Source: hu2020, eqs (1), (2), (4).
     """
 
     def __init__(
-        self, X: Tensor, y: Tensor, W: Tensor, v: Tensor, activation: Activation, eta: float
+        self, X: Tensor, y: Tensor, W: Tensor, v: Tensor, activation: Activation, eta_1: float, eta_2: float
     ) -> None:
         _check_network(W, v)
         _check_inputs(X, W)
-        check_regression(X, y, eta, name="X")
+        for name, eta in (("eta_1", eta_1), ("eta_2", eta_2)):
+            require(0.0 <= eta < math.inf, name, "not negative and finite", eta)
+        check_regression(X, y, max(eta_1, eta_2), name="X")
         (n, d), m = X.shape, W.shape[0]
         rows = _block_rows(n, X.device)
         self._activation = activation
-        self._v = v
         self._X = X / math.sqrt(d)
         self._y = y.to(X)
-        self._start = W.clone()
-        self._W = W.clone()
+        # Held as (d, m): with m > d the second product then takes a third less time.
+        self._start = W.T.clone(memory_format=torch.contiguous_format)
+        self._W = self._start.clone()
+        self._moved = torch.zeros_like(self._start)
+        self._v_start = v.clone()
+        self._v = v.clone()
         self._readout = v / math.sqrt(m)
-        self._move = (v * (-eta / (n * math.sqrt(m))))[:, None]
+        self._rates = (-eta_1 / n, -eta_2 / (n * math.sqrt(m)))
         self._error = X.new_empty(n)
-        self._sum = X.new_empty(m, d)
+        self._sum = X.new_empty(d, m)
+        self._sum_v = X.new_empty(m)
         self._z = X.new_empty(rows, m)
         self._weighted = X.new_empty(rows, d)
         self.outputs = X.new_empty(n)
-        self.displacement = torch.zeros_like(W)
+        self.displacement_v = torch.zeros_like(v)
+
+    @property
+    def displacement(self) -> Tensor:
+        """``W(t) - W(0)``, shape (m, d), accumulated on its own so that small moves keep their digits."""
+        return self._moved.T
 
     @property
     def network(self) -> TwoLayer:
         """The network at the present weights; it shares them, so it changes with `update`."""
-        return TwoLayer(self._W, self._v, self._activation)
+        return TwoLayer(self._W.T, self._v, self._activation)
 
     def evaluate(self) -> None:
-        """Set `outputs`, and the gradient that `update` will use, at the present weights."""
+        """Set `outputs`, and the gradients that `update` will use, at the present weights."""
         rows = self._z.shape[0]
         for start in range(0, self._X.shape[0], rows):
             xb = self._X[start : start + rows]
             k = xb.shape[0]
-            here = slice(start, start + k)
             z = self._z[:k]  # (k, m)
-            torch.mm(xb, self._W.T, out=z)
-            _read_out(z, self._activation, self._readout, self.outputs[here], slopes=True)
+            torch.mm(xb, self._W, out=z)
+            self._through_activation(z, start)
+            if self._rates[0]:
+                # The residual weighs the rows of X, not those of phi': d columns instead of m.
+                torch.mul(xb, self._error[start : start + k, None], out=self._weighted[:k])
+                torch.addmm(self._sum, self._weighted[:k].T, z, beta=float(start > 0), out=self._sum)
+
+    def _through_activation(self, z: Tensor, start: int) -> None:
+        """Set outputs, residuals and the sum for ``v`` of one block; overwrite ``z`` with ``phi'(z)``."""
+        starts = _slices(z)
+        for low in starts:
+            part = z[low : low + starts.step]
+            here = slice(start + low, start + low + part.shape[0])
+            features = self._activation.phi(part)
+            torch.mv(features, self._readout, out=self.outputs[here])
             torch.sub(self.outputs[here], self._y[here], out=self._error[here])
-            # The residual weighs the rows of X, not those of phi': d columns instead of m.
-            torch.mul(xb, self._error[here, None], out=self._weighted[:k])
-            torch.addmm(self._sum, z.T, self._weighted[:k], beta=float(start > 0), out=self._sum)
+            if self._rates[1]:
+                first = float(here.start > 0)
+                torch.addmv(self._sum_v, features.T, self._error[here], beta=first, out=self._sum_v)
+            if self._rates[0]:
+                part.copy_(self._activation.dphi(part))
 
     def update(self) -> None:
-        """Take the step ``W(t + 1) = W(t) - eta grad L(W(t))`` with the gradient of `evaluate`."""
-        self.displacement.addcmul_(self._sum, self._move)
-        torch.add(self._start, self.displacement, out=self._W)
+        """Take the step (4), both layers at once, with the gradients of `evaluate`."""
+        rate, rate_v = self._rates
+        if rate:
+            self._moved.addcmul_(self._sum, self._readout, value=rate)
+            torch.add(self._start, self._moved, out=self._W)
+        if rate_v:
+            self.displacement_v.add_(self._sum_v, alpha=rate_v)
+            torch.add(self._v_start, self.displacement_v, out=self._v)
+            torch.mul(self._v, 1.0 / math.sqrt(len(self._v)), out=self._readout)
 
 
-def train_first_layer(
+def train_two_layer(
     X: Tensor,
     y: Tensor,
     W: Tensor,
     v: Tensor,
     activation: Activation,
-    eta: float,
+    eta_1: float,
+    eta_2: float,
     steps: int,
-    observe: Callable[[int, FirstLayerDescent], None] | None = None,
+    observe: Callable[[int, TwoLayerDescent], None] | None = None,
 ) -> TwoLayer:
-    """Train the first layer by full-batch gradient descent; the second stays.
+    """Train both layers by full-batch gradient descent, each at its rate.
 
     Parameters
     ----------
@@ -234,35 +268,36 @@ def train_first_layer(
     W : Tensor, shape (m, d)
         First layer at step 0; left as it is.
     v : Tensor, shape (m,)
-        Second layer.
+        Second layer at step 0; left as it is.
     activation : Activation
         ``phi`` and its derivative.
-    eta : float
-        Learning rate ``eta_1``, positive.
+    eta_1, eta_2 : float
+        Learning rates of the layers; a layer with rate 0 stays.
     steps : int
         Number of steps, not negative.
     observe : callable, optional
         Called as ``observe(t, state)`` at every ``t = 0..steps``, with ``state.outputs`` (n,),
-        ``state.displacement`` (m, d) and ``state.network`` all at ``W(t)``.
+        ``state.displacement`` (m, d), ``state.displacement_v`` (m,) and ``state.network`` all at
+        step ``t``.
 
     Returns
     -------
     TwoLayer
-        The network at ``W(steps)``.
+        The network after ``steps`` steps.
 
     Raises
     ------
     InputError
-        If shapes or dtypes disagree, a value is not finite, or ``eta`` is not positive.
+        If shapes or dtypes disagree, a value is not finite, a rate is negative, or both are 0.
     MeasurementError
         If an output on the training set is not finite; the message names the step.
 
     Notes
     -----
-    Source: hu2020, eq. (4) with ``eta_2 = 0``.
+    Source: hu2020, eq. (4).
     """
     require(steps >= 0, "steps", "not negative", steps)
-    state = FirstLayerDescent(X, y, W, v, activation, eta)
+    state = TwoLayerDescent(X, y, W, v, activation, eta_1, eta_2)
     for t in range(steps + 1):
         state.evaluate()
         finite = bool(torch.isfinite(state.outputs).all())
@@ -274,3 +309,17 @@ def train_first_layer(
         if t < steps:
             state.update()
     return state.network
+
+
+def train_first_layer(
+    X: Tensor,
+    y: Tensor,
+    W: Tensor,
+    v: Tensor,
+    activation: Activation,
+    eta: float,
+    steps: int,
+    observe: Callable[[int, TwoLayerDescent], None] | None = None,
+) -> TwoLayer:
+    """Train the first layer at rate ``eta``; the second stays. See `train_two_layer`."""
+    return train_two_layer(X, y, W, v, activation, eta, 0.0, steps, observe)
