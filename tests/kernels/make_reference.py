@@ -41,11 +41,15 @@ def pdf(z: mp.mpf) -> mp.mpf:
     return mp.exp(-z * z / 2) / mp.sqrt(2 * mp.pi)
 
 
+# E log(1 + exp(g)), to 30 digits.
+SOFTPLUS_MEAN = mp.quad(lambda u: mp.log1p(mp.exp(u)) * pdf(u), mp.linspace(-14, 14, 29))
+
 SMOOTH: dict[str, tuple[Fn, Fn]] = {
     "erf": (mp.erf, lambda z: 2 / mp.sqrt(mp.pi) * mp.exp(-z * z)),
     "tanh": (mp.tanh, lambda z: mp.sech(z) ** 2),
     "sigmoid": (sigma, lambda z: sigma(z) * sigma(-z)),
     "softplus": (lambda z: mp.log(1 + mp.exp(z)), sigma),
+    "centred_softplus": (lambda z: mp.log(1 + mp.exp(z)) - SOFTPLUS_MEAN, sigma),
     "swish": (lambda z: z * sigma(z), lambda z: sigma(z) + z * sigma(z) * sigma(-z)),
     "gelu": (lambda z: z * mp.ncdf(z), lambda z: mp.ncdf(z) + z * pdf(z)),
 }

@@ -168,7 +168,9 @@ def test_linear_kernel_is_the_gram_matrix_of_its_features(name):
             torch.cat((moments.zeta * x / 5**0.5, torch.stack((x.new_tensor(nu_value / 10**0.5), last))))
         )
     psi2 = torch.stack(rows)
-    torch.testing.assert_close(linear_kernel(X, act, 1.25, layer=2), psi2 @ psi2.T, rtol=0, atol=1e-14)
+    torch.testing.assert_close(
+        linear_kernel(X, act, 1.25, rates=(0.0, 1.0)), psi2 @ psi2.T, rtol=0, atol=1e-14
+    )
 
 
 def test_subtraction_in_place():
@@ -221,7 +223,7 @@ def test_wrong_shapes_and_types_are_refused():
         expected_first_layer_ntk(X[0], act)
     with pytest.raises(InputError, match="X must be float32 or float64"):
         expected_first_layer_ntk(X.half(), act)
-    with pytest.raises(InputError, match="layer must be 1 or 2"):
-        linear_kernel(X, act, 1.0, layer=3)
+    with pytest.raises(InputError, match="rates must be finite and not negative"):
+        linear_kernel(X, act, 1.0, rates=(1.0, -0.5))
     with pytest.raises(InputError, match="block sizes must be positive"):
         first_layer_ntk(X, init.W_half, act, strip=0)

@@ -1,9 +1,10 @@
-"""Phi(a_i, a_j, c_ij) for many pairs at once, by Mehler's expansion.
+"""Phi(a_i, a_j, c_ij) or Gamma(a_i, a_j, c_ij) for many pairs at once, by Mehler's expansion.
 
 With h_k(a) = E[phi'(sqrt(a) g) He_k(g)] / sqrt(k!) and rho = c / sqrt(ab),
 Mehler's formula gives Phi(a, b, c) = sum_k h_k(a) h_k(b) rho^k. By Cauchy and
 Schwarz what is left after order K is at most |rho|^(K+1) sqrt(R_K(a) R_K(b)) with
-R_K(a) = E[phi'(sqrt(a) g)^2] - sum_(k <= K) h_k(a)^2, which is computed.
+R_K(a) = E[phi'(sqrt(a) g)^2] - sum_(k <= K) h_k(a)^2, which is computed. The same with
+phi for phi' gives Gamma.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 import torch
 
 from whp.errors import require
-from whp.kernels.activations import Activation
-from whp.kernels.expectations import Phi
+from whp.kernels.activations import Activation, Elementwise
+from whp.kernels.expectations import Gamma, Phi
 from whp.kernels.quadrature import EPS, trapezoid
 
 MAX_ORDER = 128
@@ -28,22 +29,25 @@ CONVERGED = 1e-13
 
 @dataclass(frozen=True)
 class HermiteTable:
-    """Hermite coefficients of phi'(sqrt(a_i) g).
+    """Hermite coefficients of phi'(sqrt(a_i) g), or of phi(sqrt(a_i) g).
 
     Attributes
     ----------
+    layer : {1, 2}
+        The layer whose kernel it serves: 1 with phi' for Phi, 2 with phi for Gamma.
     h : Tensor, shape (n, MAX_ORDER + 1), float64
         h_k(a_i).
     second : Tensor, shape (n,), float64
-        E[phi'(sqrt(a_i) g)^2], the diagonal Phi(a_i, a_i, a_i).
+        E[phi'(sqrt(a_i) g)^2], the diagonal Phi(a_i, a_i, a_i); with phi, Gamma(a_i, a_i, a_i).
     residual : Tensor, shape (MAX_ORDER + 1,), float64, on the CPU
         sup over i of R_K(a_i), rounding included.
     scale : float
-        sup over i of ``second``: the largest value that Phi can take.
+        sup over i of ``second``: the largest value that the expectation can take.
     error : float
         Estimated error of ``h`` and ``second``.
     """
 
+    layer: int
     h: torch.Tensor
     second: torch.Tensor
     residual: torch.Tensor
@@ -61,19 +65,20 @@ class HermiteTable:
         return K, float(bounds[K])
 
 
-def hermite_table(activation: Activation, a: torch.Tensor) -> HermiteTable:
+def hermite_table(activation: Activation, a: torch.Tensor, layer: int = 1) -> HermiteTable:
     """Compute the coefficients for variances ``a``, shape (n,), on their device.
 
     Raises
     ------
     InputError
-        If a variance is so large that the finest step does not resolve phi'(sqrt(a) g).
+        If a variance is so large that the finest step does not resolve phi'(sqrt(a) g) or phi(sqrt(a) g).
     """
+    f = activation.dphi if layer == 1 else activation.phi
     a = a.to(torch.float64)
     before: tuple[torch.Tensor, torch.Tensor] | None = None
     difference = math.inf
     for level in range(FIRST_LEVEL, LAST_LEVEL + 1):
-        h, second = _project(activation, a, level)
+        h, second = _project(f, a, level)
         if before is not None:
             difference = max(float((x - y).abs().max()) for x, y in zip((h, second), before, strict=True))
             if difference <= CONVERGED:
@@ -83,7 +88,7 @@ def hermite_table(activation: Activation, a: torch.Tensor) -> HermiteTable:
     scale = float(second.max())
     left = (second[:, None] - torch.cumsum(h**2, dim=1)).amax(dim=0).clamp_min(0).cpu()
     rounding = 64 * EPS * scale  # of the difference of two numbers of size scale
-    return HermiteTable(h, second, left + rounding, scale, difference + rounding)
+    return HermiteTable(layer, h, second, left + rounding, scale, difference + rounding)
 
 
 def mehler_tile(
@@ -95,7 +100,7 @@ def mehler_tile(
     c: torch.Tensor,
     tolerance: float,
 ) -> torch.Tensor:
-    """Return Phi(a_i, a_j, c_ij) for a tile of pairs, truncation error at most ``tolerance * scale``.
+    """Return the expectations of a tile of pairs (i, j), truncation error at most ``tolerance * scale``.
 
     Pairs so close to parallel that order ``MAX_ORDER`` does not reach the
     tolerance are computed by quadrature one by one.
@@ -129,17 +134,18 @@ def mehler_tile(
         limit = (tolerance * table.scale / float(table.residual[K])) ** (1 / (K + 1))
         i, j = torch.nonzero(rho.abs() > limit, as_tuple=True)
         first, second = a[rows][i].double(), a[columns][j].double()
-        exact = Phi(activation, first, second, rho[i, j].double() * torch.sqrt(first * second)).value
+        expectation = Phi if table.layer == 1 else Gamma
+        exact = expectation(activation, first, second, rho[i, j].double() * torch.sqrt(first * second)).value
         value[i, j] = exact.to(value)
     return value
 
 
-def _project(activation: Activation, a: torch.Tensor, level: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _project(f: Elementwise, a: torch.Tensor, level: int) -> tuple[torch.Tensor, torch.Tensor]:
     nodes, weights = (x.to(a.device) for x in trapezoid(level, CUT))
     basis = torch.empty(MAX_ORDER + 1, len(nodes), dtype=torch.float64, device=a.device)
     basis[0] = 1.0
     basis[1] = nodes
     for k in range(1, MAX_ORDER):  # normalised: He_k / sqrt(k!)
         basis[k + 1] = (nodes * basis[k] - math.sqrt(k) * basis[k - 1]) / math.sqrt(k + 1)
-    values = activation.dphi(torch.sqrt(a)[:, None] * nodes)  # (n, N)
+    values = f(torch.sqrt(a)[:, None] * nodes)  # (n, N)
     return values @ (basis * weights).T, values**2 @ weights

@@ -8,7 +8,8 @@ import torch
 
 from whp.kernels.activations import Activation, nu
 from whp.kernels.expectations import phi_gradient
-from whp.kernels.ntk import STRIP, expected_first_layer_ntk, linear_features, norm_ratios
+from whp.kernels.ntk import expected_first_layer_ntk, linear_features, norm_ratios
+from whp.kernels.tiles import STRIP
 
 TERMS = ("row norms", "column norms", "F", "remainder", "diagonal", "linear diagonal")
 

@@ -1,0 +1,127 @@
+"""What the n x n kernels share: tiles of the lower triangle of one output matrix, mirrored to the upper.
+
+The matrices are large, so nothing of their size is allocated beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from whp.errors import require
+from whp.kernels.activations import Activation, Elementwise
+from whp.kernels.mehler import hermite_table, mehler_tile
+
+# Rows of a strip: the diagonal tiles waste strip/n of the work, and narrow products are slow.
+STRIP = 512
+# Neurons whose features are held at once, (n, NEURONS) numbers.
+NEURONS = 4096
+# Elements on which the activation acts at once, so that its temporaries stay in cache.
+ACTIVATION_CHUNK = 1 << 18
+# Truncation error of an expected kernel, relative to the largest of its expectations.
+TOLERANCE = {torch.float32: 1e-7, torch.float64: 1e-12}
+
+PairTile = Callable[[slice, slice, torch.Tensor], torch.Tensor]
+
+
+def data_shape(X: torch.Tensor) -> tuple[int, int]:
+    """Return (n, d), checked."""
+    require(X.ndim == 2 and X.numel() > 0, "X", "a non-empty (n, d) matrix", tuple(X.shape))
+    require(X.dtype in TOLERANCE, "X", "float32 or float64", X.dtype)
+    return X.shape[0], X.shape[1]
+
+
+def output(out: torch.Tensor | None, X: torch.Tensor) -> torch.Tensor:
+    """Return ``out``, checked, or a new uninitialised (n, n) matrix."""
+    n = len(X)
+    if out is None:
+        return torch.empty(n, n, dtype=X.dtype, device=X.device)
+    fits = out.shape == (n, n) and out.dtype == X.dtype and out.device == X.device
+    rule = f"({n}, {n}), {X.dtype} on {X.device}"
+    require(fits, "n x n matrix", rule, f"{tuple(out.shape)}, {out.dtype} on {out.device}")
+    return out
+
+
+def strips(n: int, strip: int) -> Iterator[tuple[slice, int]]:
+    """Row strips, and where the lower triangle ends in each."""
+    for start in range(0, n, strip):
+        end = min(start + strip, n)
+        yield slice(start, end), end
+
+
+def mirror(K: torch.Tensor, rows: slice, end: int) -> None:
+    """Copy what is left of the diagonal in these rows to above it."""
+    K[: rows.start, rows] = K[rows, : rows.start].T
+    tile = K[rows, rows]
+    tile.copy_(tile.tril() + tile.tril(-1).T)
+
+
+def add_feature_grams(
+    X: torch.Tensor,
+    W: torch.Tensor,
+    functions: Sequence[Elementwise],
+    outs: Sequence[torch.Tensor],
+    strip: int,
+    neurons: int,
+) -> None:
+    """Write f(Z) f(Z)^T with Z = X W^T / sqrt d to the lower strips of one matrix for each f.
+
+    What is above the diagonal outside of the diagonal tiles is left as it was.
+
+    Parameters
+    ----------
+    X : Tensor, shape (n, d)
+    W : Tensor, shape (m, d)
+    functions, outs
+        As many functions as matrices, shape (n, n).
+    strip, neurons : int
+        Block sizes.
+    """
+    n, d = data_shape(X)
+    require(W.ndim == 2 and W.shape[1] == d and len(W) > 0, "W", f"of shape (m, {d}), m > 0", tuple(W.shape))
+    same = W.dtype == X.dtype and W.device == X.device
+    require(same, "W", f"{X.dtype} on {X.device} like X", f"{W.dtype} on {W.device}")
+    require(strip >= 1 and neurons >= 1, "block sizes", "positive", (strip, neurons))
+    m = len(W)
+    # The last function overwrites its own argument; the others need a second block.
+    blocks = [torch.empty(n, min(neurons, m), dtype=X.dtype, device=X.device) for _ in functions[:2]]
+    for start in range(0, m, neurons):
+        W_block = W[start : start + neurons] / d**0.5  # (k, d)
+        Z = blocks[0][:, : len(W_block)]  # (n, k)
+        torch.mm(X, W_block.T, out=Z)
+        rows_at_once = max(1, ACTIVATION_CHUNK // len(W_block))
+        for f, out in zip(functions, outs, strict=True):
+            F = Z if f is functions[-1] else blocks[1][:, : len(W_block)]
+            for before, after in zip(torch.split(Z, rows_at_once), torch.split(F, rows_at_once), strict=True):
+                after.copy_(f(before))
+            for rows, end in strips(n, strip):
+                out[rows, :end].addmm_(F[rows], F[:end].T, beta=0 if start == 0 else 1)
+
+
+def expectations(
+    activation: Activation, a: torch.Tensor, tolerance: float, layer: int
+) -> tuple[PairTile, torch.Tensor]:
+    """Return how to compute a tile of expectations of pairs i != j, and those of the pairs i = j.
+
+    The expectation of a pair is Phi(a_i, a_j, c_ij) for the first layer and
+    Gamma(a_i, a_j, c_ij) for the second: the closed form where there is one, else
+    Mehler's expansion.
+
+    Parameters
+    ----------
+    a : Tensor, shape (n,)
+        Variances.
+    tolerance : float
+        Truncation error, relative to the largest expectation of a pair i = j.
+    layer : {1, 2}
+    """
+    if activation.closed is not None:
+        closed = activation.closed.Phi if layer == 1 else activation.closed.Gamma
+        return lambda rows, columns, c: closed(a[rows, None], a[columns], c), closed(a, a, a)
+    table = hermite_table(activation, a, layer)
+
+    def tile(rows: slice, columns: slice, c: torch.Tensor) -> torch.Tensor:
+        return mehler_tile(activation, table, rows, columns, a, c, tolerance)
+
+    return tile, table.second
