@@ -7,6 +7,7 @@ below 1e-7 for all its calls together, whatever the seed.
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from whp.errors import InputError
+from whp.errors import InputError, MeasurementError
 from whp.linalg import DenseSymmetric, NormBounds, extreme_eigenvalues, frobenius_norm, spectral_norm
 from whp.seeding import generator
 
@@ -346,3 +347,14 @@ class TestExtremeEigenvalues:
             extreme_eigenvalues(torch.ones(3, 4), rng)
         with pytest.raises(InputError, match="A must be symmetric"):
             extreme_eigenvalues(torch.ones(4, 4).triu(), rng)
+
+
+@pytest.mark.parametrize("measure", [spectral_norm, extreme_eigenvalues])
+def test_a_randomised_bound_that_has_failed_says_so_and_blames_nobody(measure, monkeypatch) -> None:
+    def crossed(*args, **kwargs):
+        yield SimpleNamespace(steps=3, lower=0.1, ritz_min=0.0, ritz_max=0.9, upper=0.5)
+
+    monkeypatch.setattr("whp.linalg.norms.spectrum_edges", crossed)
+    A = torch.diag(torch.linspace(0.0, 1.0, 600, dtype=torch.float64))
+    with pytest.raises(MeasurementError, match="use another seed"):
+        measure(A, generator(0, "x"))

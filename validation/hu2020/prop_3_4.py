@@ -31,6 +31,7 @@ from ._setting import (
     W_ASSUMPTION,
     WHP,
     X_ASSUMPTION,
+    lean,
     star,
 )
 
@@ -79,7 +80,7 @@ square = experiment(
         Path(d=geometric(64, 1024, 5), n=d ** (1 + alpha), m=d ** (1 + alpha), even=["m"]),
         {**ALPHAS, "activation": MORE_ACTIVATIONS, "data": DATA},
         trials=(12, 40),
-        only=star,
+        only=lean,
     ),
     dtype="float32",
     failure_probability=2e-10,
@@ -88,12 +89,12 @@ square = experiment(
 tall = experiment(
     name="hu2020.prop_3_4.tall",
     quick=Design(
-        Path(d=(7, 9, 13), n=d**3, m=d**3, even=["m"]),
+        Path(d=(6, 8, 10), n=d**3, m=d**3, even=["m"]),
         {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian", "rademacher"]},
         trials=(12, 90),
     ),
     standard=Design(
-        Path(d=(10, 12, 14, 16), n=d**3, m=d**3, even=["m"]),
+        Path(d=(8, 10, 12, 14), n=d**3, m=d**3, even=["m"]),
         {"alpha": [0.2], "activation": ACTIVATIONS, "data": ["gaussian", "rademacher"]},
         trials=(12, 60),
     ),
@@ -172,8 +173,8 @@ shares = {
     name: experiment(
         name=f"hu2020.prop_3_4.diagonal {name}",
         quick=Design(
-            Path(d=(6,), **sizes, even=["m"]),
-            {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian", "rademacher"]},
+            Path(d=(5,), **sizes, even=["m"]),
+            {"alpha": [0.2], "activation": ["erf"], "data": ["rademacher"]},
             trials=(1200, 2700),
         ),
         standard=Design(

@@ -35,6 +35,7 @@ from ._setting import (
     W_ASSUMPTION,
     WHP,
     X_ASSUMPTION,
+    lean,
     star,
 )
 
@@ -56,14 +57,14 @@ def draw(p, rng, device):
 @experiment(
     quick=Design(
         Path(d=geometric(16, 128, 4), **SQUARE),
-        {"alpha": [0.2], "activation": ACTIVATIONS, "data": ["gaussian"]},
-        trials=(12, 27),
+        {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
+        trials=(12, 40),
     ),
     standard=Design(
         Path(d=geometric(64, 1024, 5), **SQUARE),
         {"alpha": [0.1, 0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
         trials=(12, 40),
-        only=star,
+        only=lean,
     ),
     dtype="float32",
     failure_probability=1e-10,
@@ -89,13 +90,13 @@ def variance(X, phi, expected, rng):
 
 @experiment(
     quick=Design(
-        Path(d=(8, 16), **TWICE),
+        Path(d=(8,), **TWICE),
         {"alpha": [0.1], "activation": ["relu"], "data": ["gaussian"]},
         trials=(1200, 2700),
     ),
     standard=Design(
-        Path(d=(12, 24, 36), **TWICE),
-        {"alpha": [0.1], "activation": MORE_ACTIVATIONS, "data": DATA},
+        Path(d=(10, 20), **TWICE),
+        {"alpha": [0.1], "activation": ACTIVATIONS, "data": ["gaussian", "rademacher"]},
         trials=(1200, 4050),
         only=star,
     ),

@@ -34,7 +34,7 @@ from whp.kernels import (
 from whp.kernels.quadrature import gaussian_mean
 from whp.linalg import frobenius_norm, spectral_norm
 
-from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, star
+from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, lean
 
 d, n, alpha = symbols("d n alpha")
 PATH = {"n": d ** (1 + alpha)}
@@ -44,13 +44,13 @@ PATH = {"n": d ** (1 + alpha)}
     quick=Design(
         Path(d=geometric(16, 128, 4), **PATH),
         {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
-        trials=(24, 122),
+        trials=(24, 274),
     ),
     standard=Design(
         Path(d=geometric(48, 512, 5), **PATH),
         {"alpha": [0.1, 0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
-        trials=(12, 27),
-        only=star,
+        trials=(12, 40),
+        only=lean,
     ),
     failure_probability=6e-10,
 )
@@ -88,7 +88,7 @@ def expansion(p, rng, device):
         Path(d=geometric(64, 1024, 5), **PATH),
         {"alpha": [0.1, 0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
         trials=(24, 122),
-        only=star,
+        only=lean,
     ),
 )
 def diagonals(p, rng, device):

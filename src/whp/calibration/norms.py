@@ -16,7 +16,7 @@ import torch
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh, svds
 
 from whp.calibration.study import StudyCell
-from whp.errors import InputError
+from whp.errors import MeasurementError
 from whp.linalg import spectral_norm
 from whp.linalg.lanczos import LanczosRuns
 from whp.stats.sequences import Array
@@ -120,7 +120,7 @@ def certified(failure_probability: float) -> Method:
         operator = Diagonal(torch.from_numpy(values))
         try:
             bounds = spectral_norm(operator, rng, failure_probability=failure_probability)
-        except InputError:
+        except MeasurementError:
             # The bound failed, and a later Ritz value showed it: the two ends have crossed.
             return Answer(None, 0)
         return Answer(bounds.high, bounds.matvecs)

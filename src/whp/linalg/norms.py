@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from whp.errors import require
+from whp.errors import MeasurementError, require
 from whp.interval import Interval
 from whp.linalg.lanczos import STARTS, Product, spectrum_edges
 from whp.linalg.operators import (
@@ -153,6 +153,8 @@ def spectral_norm(
     InputError
         If A is empty, not real floating point, has NaN or infinite entries, overflows
         in a product, or a parameter is out of range.
+    MeasurementError
+        If the randomised bound is seen to have failed, as it may with ``failure_probability``.
 
     Notes
     -----
@@ -193,6 +195,7 @@ def spectral_norm(
         low, high = max(inner - slack, 0.0), outer + slack
         if high - low <= rtol * low or outer - inner <= 0.1 * slack:
             break
+    _require_met(low, high, failure_probability)
     matvecs = problem.probes + (2 if gram else 1) * steps * STARTS
     return NormBounds(low, high, failure_probability, "lanczos", matvecs)
 
@@ -241,6 +244,8 @@ def extreme_eigenvalues(
         low, inner_low, inner_high, high = (
             x * problem.scale for x in (edges.lower, edges.ritz_min, edges.ritz_max, edges.upper)
         )
+        _require_met(low - slack, inner_low + slack, failure_probability)
+        _require_met(inner_high - slack, high + slack, failure_probability)
         ends = [Interval(low - slack, inner_low + slack), Interval(inner_high - slack, high + slack)]
         gap = max(inner_low - low, high - inner_high)
         if max(end.width for end in ends) <= rtol * norm or gap <= 0.1 * slack:
@@ -248,6 +253,14 @@ def extreme_eigenvalues(
     return ExtremeEigenvalues(
         ends[0], ends[1], failure_probability, "lanczos", problem.probes + steps * STARTS
     )
+
+
+def _require_met(low: float, high: float, failure_probability: float) -> None:
+    """Refuse a randomised bound that contradicts the sure one: the event it is allowed has happened."""
+    rule = (
+        f"beyond the sure one, which holds except with probability {failure_probability:g}: use another seed"
+    )
+    require(low <= high, "randomised bound of a norm", rule, (low, high), MeasurementError)
 
 
 def _check_parameters(
