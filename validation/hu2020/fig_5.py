@@ -6,9 +6,9 @@ Claim     A least-squares line through the log mean norms against log d has slop
 Measured  both norms; the paper does not print its range of d, and with n fixed the slopes depend on
           it: for large d the difference tends to (gamma - zeta^2) I, whose norms do not depend on d,
           and the slopes flatten. The printed pair is met over about d = 23..362, where both are
-          decided in the profile paper; two numbers chose the two ends of the range, so this shows that the figure can be
-          reproduced, not that no other reading of it could fail. It shows the slopes
-          over d = 16..2048 too, and from every smallest size on.
+          decided in the profile paper; two numbers chose the two ends of the range, so this shows that
+          the figure can be reproduced, not that no other reading of it could fail. That profile shows the
+          slopes over d = 16..2048 too, and from every smallest size on.
 """
 
 from __future__ import annotations
