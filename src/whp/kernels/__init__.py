@@ -2,6 +2,21 @@
 
 from whp.kernels.activations import Activation, activation, activation_names, leaky_relu, nu
 from whp.kernels.closed_forms import Moments
+from whp.kernels.cnn1d import (
+    CnnKernel,
+    InfiniteCnnKernel,
+    cnn1d,
+    cnn1d_ntk,
+    infinite_cnn1d_ntk,
+    local_correlations,
+)
+from whp.kernels.deep import (
+    DeepTaylor,
+    deep_ntk_function,
+    deep_ntks,
+    deep_taylor,
+    subtract_deep_linear_kernel_,
+)
 from whp.kernels.expectations import ExpectationResult, Gamma, Phi, PhiGradient, phi_gradient
 from whp.kernels.ntk import (
     expected_first_layer_ntk,
@@ -19,31 +34,44 @@ from whp.kernels.second_layer import (
     second_layer_ntk,
     subtract_gram_,
 )
-from whp.kernels.taylor import TERMS, taylor_terms
+from whp.kernels.taylor import SECOND_LAYER_TERMS, TERMS, second_layer_taylor_terms, taylor_terms
 
 __all__ = [
+    "SECOND_LAYER_TERMS",
     "TERMS",
     "Activation",
+    "CnnKernel",
+    "DeepTaylor",
     "ExpectationResult",
     "Gamma",
+    "InfiniteCnnKernel",
     "Moments",
     "Phi",
     "PhiGradient",
     "activation",
     "activation_names",
+    "cnn1d",
+    "cnn1d_ntk",
     "combined_features",
+    "deep_ntk_function",
+    "deep_ntks",
+    "deep_taylor",
     "expected_first_layer_ntk",
     "expected_second_layer_ntk",
     "first_layer_ntk",
+    "infinite_cnn1d_ntk",
     "layer_ntks",
     "leaky_relu",
     "linear_features",
     "linear_kernel",
+    "local_correlations",
     "norm_feature",
     "norm_ratios",
     "nu",
     "phi_gradient",
     "second_layer_ntk",
+    "second_layer_taylor_terms",
+    "subtract_deep_linear_kernel_",
     "subtract_gram_",
     "subtract_linear_kernel_",
     "taylor_terms",
