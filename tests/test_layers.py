@@ -18,15 +18,15 @@ ROWS = [
     {"engine"},
     {"report"},
     {"calibration"},
-    {"cli", "cli_trust", "options", "console", "__main__", "pytest_plugin", "strategies"},
+    {"cli", "cli_data", "cli_trust", "options", "console", "__main__", "pytest_plugin", "strategies"},
 ]
 LABORATORY = {"ensembles", "bounds", "linalg", "models", "kernels"}
 COURT = {"stats", "claims"}
 # Layer 0 is the ground that its own modules share, and the doors share the terminal.
 GROUND = {("seeding", "errors"), ("interval", "errors"), ("devices", "errors")}
 DOORS = {
-    *(("cli", name) for name in ("console", "options", "cli_trust")),
-    *(("cli_trust", name) for name in ("console", "options")),
+    *(("cli", name) for name in ("console", "options", "cli_data", "cli_trust")),
+    *((door, name) for door in ("cli_data", "cli_trust") for name in ("console", "options")),
     ("__main__", "cli"),
     ("pytest_plugin", "console"),
 }

@@ -177,10 +177,13 @@ def print_plan(console: Console, plan: Plan, profile: str, jobs: int) -> None:
         for check in row.checks:
             name = f"{check.check}: " if len(row.checks) > 1 else ""
             say(console, f"  {row.id}: {name}{check.text}")
-    away = [row.id for row in plan.rows if any(check.elsewhere for check in row.checks)]
-    if away:
-        listed = ", ".join(away)
-        say(console, f"\nINCONCLUSIVE by design in profile {profile}, not at the printed sizes: {listed}")
+    away: dict[str, dict[str, None]] = {}  # reason: ids, each once
+    for row in plan.rows:
+        for check in row.checks:
+            if check.elsewhere:
+                away.setdefault(check.elsewhere, {})[row.id] = None
+    for reason, ids in away.items():
+        say(console, f"\nINCONCLUSIVE, {reason}: {', '.join(ids)}")
     time = _time(plan.seconds_least, plan.seconds_most, jobs)
     say(console, f"\nTime of the whole, shared trials counted once, with {many(jobs, 'worker')}: {time}")
 

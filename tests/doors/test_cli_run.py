@@ -76,13 +76,13 @@ def test_exit_code(inside, whp, words, code):
     assert whp("run", *files, "--out", f"out-{words.replace(' ', '-')}").code == code
 
 
-def record(verdict, trials=8, **twins):
-    return {"verdict": verdict, "trials": trials, "twins": twins}
+def record(verdict, cells=1, **twins):
+    return {"verdict": verdict, "cells": [{}] * cells, "twins": twins}
 
 
 def test_exit_codes_of_verdicts():
     assert verdict_code([]) is Exit.NOTHING
-    assert verdict_code([record("INCONCLUSIVE", trials=0)]) is Exit.NOTHING
+    assert verdict_code([record("INCONCLUSIVE", cells=0)]) is Exit.NOTHING
     assert verdict_code([record("PASS", a="FAIL")]) is Exit.PASS
     assert verdict_code([record("PASS", a="FAIL"), record("PASS", b="PASS")]) is Exit.INCONCLUSIVE
     assert verdict_code([record("PASS"), record("INCONCLUSIVE")]) is Exit.INCONCLUSIVE

@@ -138,6 +138,8 @@ class Experiment:
         GB that a trial may allocate; a breach is an outcome.
     failure_probability : float
         Probability, per trial, that a certified statistic is wrong; charged to the budget.
+    needs : tuple of str
+        Data sets without which it is not run at all, and nothing is kept of it.
     """
 
     measure: Measure
@@ -148,6 +150,7 @@ class Experiment:
     time_limit: float = 300.0
     memory_limit: float = 4.0
     failure_probability: float = 0.0
+    needs: tuple[str, ...] = ()
 
     def design(self, profile: str) -> Design:
         """The design of a profile."""
@@ -210,11 +213,13 @@ def experiment(
     time_limit: float = 300.0,
     memory_limit: float = 4.0,
     failure_probability: float = 0.0,
+    needs: tuple[str, ...] = (),
 ) -> Callable[[Measure], Experiment]:
     """Declare the function below as what is measured.
 
     ``quick`` and ``paper`` default to ``standard``. The name defaults to
-    ``FOLDER.FILE.FUNCTION``.
+    ``FOLDER.FILE.FUNCTION``. ``needs`` names data sets (``whp data list``):
+    where one is missing the experiment is not run, and its claims are INCONCLUSIVE.
     """
     require(dtype in ("float32", "float64"), "dtype", "float32 or float64", dtype, ClaimError)
     require(time_limit > 0, "time_limit", "positive seconds", time_limit, ClaimError)
@@ -226,6 +231,8 @@ def experiment(
         failure_probability,
         ClaimError,
     )
+    named = isinstance(needs, tuple) and all(isinstance(name, str) and name for name in needs)
+    require(named, "needs", "a tuple of names of data sets", needs, ClaimError)
 
     def declare(measure: Measure) -> Experiment:
         source = FilePath(measure.__code__.co_filename)
@@ -234,7 +241,7 @@ def experiment(
             design.distinct_values()  # raises here, at declaration, what is wrong with a size
         label = name or default_name(source, measure)
         return Experiment(
-            measure, label, designs, source, dtype, time_limit, memory_limit, failure_probability
+            measure, label, designs, source, dtype, time_limit, memory_limit, failure_probability, needs
         )
 
     return declare

@@ -135,6 +135,29 @@ class Referee:
             asking = main + [docket for docket in twins if not docket.refuted]
         return all(docket.cells[key].outcome is not Outcome.INCONCLUSIVE for docket in asking)
 
+    def leave_out(self, experiment: Experiment, reason: str) -> None:
+        """Decide that nothing which rests on an experiment can be decided, as it is not run.
+
+        Parameters
+        ----------
+        experiment : Experiment
+            Of which there are no trials.
+        reason : str
+            Why, in words; the advice of the verdicts.
+        """
+        main, twins = self._dockets(experiment)
+        for cell in experiment.design(self.profile).cells():
+            for docket in main + twins:
+                sample = CellSample(experiment, cell, experiment.design(self.profile).points(cell), [])
+                docket.cells[cell_key(cell)] = docket.check.verdict(
+                    Outcome.INCONCLUSIVE,
+                    sample,
+                    docket.share,
+                    rule="none",
+                    validity="not applied",
+                    advice=f"Not measured: {reason}.",
+                )
+
     def _seen(self, docket: _Docket) -> list[CellVerdict]:
         """What has been decided so far, in the order of the design, whatever the order of the looks."""
         keys = [cell_key(cell) for cell in docket.check.experiment.design(self.profile).cells()]

@@ -15,6 +15,7 @@ import whp
 from whp.claims.claim import Claim, check_id
 from whp.claims.experiment import Experiment
 from whp.engine.loading import all_experiments, claims_in, load_file
+from whp.ensembles.datasets import require_known
 from whp.errors import ClaimError, UsageError, WhpError, fail, require
 
 NO_CLAIM_FILES = ("conftest.py", "setup.py", "test_*.py", "*_test.py")
@@ -168,7 +169,7 @@ def _read_file(
 
 
 def _check_experiments(claims: Iterable[Claim], known: dict[str, Experiment]) -> None:
-    """Two experiments of one name would share their trials in the ledger."""
+    """Two experiments of one name would share their trials in the ledger; a data set must be a known one."""
     new: dict[str, Experiment] = {}
     for claim in claims:
         for experiment in all_experiments(claim):
@@ -176,6 +177,8 @@ def _check_experiments(claims: Iterable[Claim], known: dict[str, Experiment]) ->
             same = other is experiment
             rule = f"used for one experiment (first in {other.source.name}); give another name=..."
             require(same, f"{claim.id}: experiment name", rule, experiment.name, ClaimError)
+            for name in experiment.needs:
+                require_known(name)
     known.update(new)
 
 

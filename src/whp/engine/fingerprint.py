@@ -6,7 +6,7 @@ It covers, by static analysis of the imports:
   that a new bound, twin or title does not cost the trials already made;
 - the files of the same folder that those import, and all laboratory modules of
   ``whp`` in use, whole and transitively;
-- the limits of a trial, and the versions of numpy, scipy and torch.
+- the limits of a trial, the versions of numpy, scipy and torch, and the content of the data sets it needs.
 
 Comments, layout and docstrings do not count. Court, engine and report do not
 either: they decide about numbers, they do not make them.
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import whp
 from whp.claims.experiment import Experiment
+from whp.ensembles.datasets import installed
 
 LABORATORY = ("ensembles", "bounds", "linalg", "models", "kernels", "seeding", "devices")
 LIBRARIES = ("numpy", "scipy", "torch")
@@ -49,6 +50,9 @@ def fingerprint(experiment: Experiment, home: Path) -> str:
         files.add(code)
     limits = f"{experiment.dtype} {experiment.time_limit!r} {experiment.memory_limit!r}"
     parts = [limits, *(f"{name} {version(name)}" for name in LIBRARIES)]
+    parts += [
+        f"{name} {found.digest if (found := installed(name)) else 'missing'}" for name in experiment.needs
+    ]
     parts += [home.name, *(_dump(statement) for statement in body)]
     for file in sorted(files - {home}, key=_label):
         parts += [_label(file), *(_dump(statement) for statement in _parse(file.read_bytes()))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from whp.engine.refusals import refusal
 from whp.engine.runner import device_class, homes
 from whp.engine.schedule import Cell
 from whp.engine.worker import measure
+from whp.ensembles.datasets import missing_text
 from whp.errors import UsageError, WhpError
 
 PROBE = 1.0  # seconds that a probe gives to an experiment
@@ -180,7 +181,8 @@ def plan(
             values = experiment.design(profile).cells()
             cells[experiment.name] = [Cell(experiment, profile, v, home, stream) for v in values]
         if probe and ledger is not None:
-            _probe([own[0] for own in cells.values() if not _timings(own, ledger)], ledger, device)
+            untimed = [own[0] for own in cells.values() if not _timings(own, ledger)]
+            _probe([cell for cell in untimed if not missing_text(cell.experiment.needs)], ledger, device)
         for experiment in referee.experiments:
             own = cells[experiment.name]
             known = set(ledger.load(own[0].stream)) if ledger else set()
@@ -231,10 +233,16 @@ def _row(
         whole_least=_total([cost.whole_least for cost in own]),
         whole_most=_total([cost.whole_most for cost in own]),
         checks=tuple(
-            forecast(check, e.design(profile), shares[e.name], pilots[e.name])
+            _reachable(forecast(check, e.design(profile), shares[e.name], pilots[e.name]), e)
             for check, e in ((check, check.experiment) for check in claim.checks)
         ),
     )
+
+
+def _reachable(made: Forecast, experiment: Experiment) -> Forecast:
+    """A forecast, if what the experiment needs is there."""
+    absent = missing_text(experiment.needs)
+    return replace(made, elsewhere=absent, text=f"not measured: {absent}") if absent else made
 
 
 def _cost(

@@ -23,6 +23,7 @@ from whp.engine.ledger import Ledger, Stream
 from whp.engine.loading import all_experiments, holds
 from whp.engine.schedule import Cell, Lane, Schedule
 from whp.engine.worker import Task, measure
+from whp.ensembles.datasets import missing_text
 from whp.errors import UsageError, WhpError, require
 
 GRACE = 30.0  # seconds beyond three time limits after which compiled code is taken to be stuck
@@ -218,6 +219,9 @@ class _Session:
         """Make the cells, and give them what the ledger has."""
         places = homes(self._claims)
         for experiment in self._referee.experiments:
+            if absent := missing_text(experiment.needs):
+                self._referee.leave_out(experiment, absent)
+                continue
             home = places[experiment.name]
             digest = fingerprint(experiment, home)
             stream = Stream(digest, experiment.name, self._seed, experiment.dtype, device_class(self._device))
@@ -235,6 +239,8 @@ class _Session:
         self._tell(RunStarted(len(self._claims), len(self._schedule.cells), self._known, self._seed))
         for cell in self._schedule.cells:
             self._look(cell)
+        for experiment in self._referee.experiments:
+            self._finish_claims(experiment)  # those of which no experiment can be run
 
     def _measure(self, jobs: int, executor: TrialExecutor | None) -> None:
         """Keep the workers busy until no cell is open."""
