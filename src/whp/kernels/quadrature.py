@@ -58,9 +58,9 @@ def gaussian_mean(f: Function, cut: float = CUT) -> tuple[torch.Tensor, float]:
         nodes, weights = trapezoid(level, cut)
         values = f(nodes)
         value = values @ weights
-        rounding = 16 * EPS * float((values.abs() @ weights).max())
+        rounding = 16 * EPS * float((values.detach().abs() @ weights).max())
         if before is not None:
-            difference = float((value - before).abs().max())
+            difference = float((value - before).detach().abs().max())
         if difference <= rounding:
             break
         before = value
