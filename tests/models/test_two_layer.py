@@ -272,7 +272,7 @@ def test_a_step_allocates_nothing_of_its_own():
 
 @pytest.mark.parametrize(
     ("n", "m", "rows"),
-    [(2 * CPU_BLOCK + 3, 30, CPU_BLOCK), (25, CPU_SLICE // 80, 10), (3, CPU_SLICE // 4, 1)],
+    [(2 * CPU_BLOCK + 3, 30, CPU_BLOCK), (25, 2 * (CPU_SLICE // 160), 10), (3, CPU_SLICE // 4, 1)],
 )
 def test_an_activation_sees_a_slice_at_a_time(n, m, rows):
     X, y, W, v = network(n, 2, m, symmetric=False)

@@ -17,6 +17,7 @@ from whp.kernels.quadrature import gaussian_mean
 Elementwise = Callable[[torch.Tensor], torch.Tensor]
 
 SQRT_2 = math.sqrt(2)
+LOG_TWO_OVER_SQRT_PI = math.log(2 / math.sqrt(math.pi))
 SQRT_2PI = math.sqrt(2 * math.pi)
 # E log(1 + exp(g)), to 1e-16 (mpmath's quadrature with 40 digits).
 SOFTPLUS_MEAN = 0.8060591833474398
@@ -121,7 +122,8 @@ def activation_names() -> tuple[str, ...]:
 
 
 def _erf_d(z: torch.Tensor) -> torch.Tensor:
-    return (z * z).neg_().exp_() * (2 / math.sqrt(math.pi))  # in place: half the time in training
+    # exp(log c - z^2) in two passes over z, where c exp(-z^2) takes four; this is half of a training step.
+    return torch.addcmul(z.new_tensor(LOG_TWO_OVER_SQRT_PI), z, z, value=-1).exp_()
 
 
 def _erf_dd(z: torch.Tensor) -> torch.Tensor:
@@ -139,7 +141,8 @@ def _piecewise_d(z: torch.Tensor, slope: float) -> torch.Tensor:
 
 
 def _tanh_d(z: torch.Tensor) -> torch.Tensor:
-    return 1 - torch.tanh(z) ** 2
+    t = torch.tanh(z)
+    return torch.addcmul(z.new_ones(()), t, t, value=-1)
 
 
 def _tanh_dd(z: torch.Tensor) -> torch.Tensor:

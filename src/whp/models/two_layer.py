@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,15 +15,15 @@ from whp.models.activation import Activation
 from whp.models.linear import check_regression
 
 # Rows of X in one matrix product. Measured on one core (AVX-512, 2 MB of L2) for m from 256 to
-# 4000 and d from 50 to 512: 256 rows are within 3 % of the best, 32 rows lose a third, and all
-# rows at once lose up to 10 % and need a buffer of (n, m). A fixed number, not one tuned at run
+# 4000 and d from 50 to 512: 256 to 1024 rows are within 3 % of the best, 32 rows lose a third, and
+# all rows at once lose up to 10 % and need a buffer of (n, m). A fixed number, not one tuned at run
 # time: the block decides the order of summation, and a trial must give the same bits every time.
-CPU_BLOCK = 256
+CPU_BLOCK = 512
 CUDA_BLOCK = 8192
 # Pre-activations given to the activation at once, in bytes. Its temporaries then stay in L2 and on
 # the heap: at m = 2000 this takes 0.7 ms instead of 2.1 (tanh) or 2.0 instead of 8.2 (gelu), where
-# the two matrix products of a block take 7 ms.
-CPU_SLICE = 2**18
+# the two matrix products of 256 rows take 7 ms.
+CPU_SLICE = 2**19
 
 
 def _block_rows(n: int, device: torch.device) -> int:
@@ -119,6 +120,17 @@ class TwoLayer:
         return out.div_(math.sqrt(m))
 
 
+class _Block(NamedTuple):
+    """Views of the rows that go through together."""
+
+    x: Tensor  # (k, d), scaled by 1 / sqrt d
+    z: Tensor  # (k, m), a buffer that all blocks share
+    error: Tensor  # (k, 1)
+    weighted: Tensor  # (k, d), a buffer that all blocks share
+    transposed: Tensor  # (d, k)
+    slices: list[tuple[Tensor, Tensor, Tensor, Tensor]]  # of z, outputs, y and error
+
+
 class TwoLayerDescent:
     r"""The state of gradient descent on ``W`` and ``v``, with all its buffers.
 
@@ -131,7 +143,7 @@ class TwoLayerDescent:
     two matrix products of ``2 n m d`` operations a step, and one of ``2 n m`` more for ``v``.
     Rows of ``X`` go through in blocks that stay in cache, so memory is that of four (d, m)
     matrices and one copy of ``X``, whatever ``n`` times ``m``. A step allocates nothing but what
-    ``activation`` returns, 256 kB at a time.
+    ``activation`` returns, 512 kB at a time.
 
     Results depend on the number of BLAS threads in the last bits only; it is left as the caller
     set it.
@@ -190,9 +202,9 @@ class TwoLayerDescent:
         self._error = X.new_empty(n)
         self._sum = X.new_empty(d, m)
         self._sum_v = X.new_empty(m)
-        self._z = X.new_empty(rows, m)
-        self._weighted = X.new_empty(rows, d)
         self.outputs = X.new_empty(n)
+        z, weighted = X.new_empty(rows, m), X.new_empty(rows, d)
+        self._blocks = [self._block(start, z, weighted) for start in range(0, n, rows)]
         self.displacement_v = torch.zeros_like(v)
 
     @property
@@ -205,34 +217,47 @@ class TwoLayerDescent:
         """The network at the present weights; it shares them, so it changes with `update`."""
         return TwoLayer(self._W.T, self._v, self._activation)
 
-    def evaluate(self) -> None:
-        """Set `outputs`, and the gradients that `update` will use, at the present weights."""
-        rows = self._z.shape[0]
-        for start in range(0, self._X.shape[0], rows):
-            xb = self._X[start : start + rows]
-            k = xb.shape[0]
-            z = self._z[:k]  # (k, m)
-            torch.mm(xb, self._W, out=z)
-            self._through_activation(z, start)
-            if self._rates[0]:
-                # The residual weighs the rows of X, not those of phi': d columns instead of m.
-                torch.mul(xb, self._error[start : start + k, None], out=self._weighted[:k])
-                torch.addmm(self._sum, self._weighted[:k].T, z, beta=float(start > 0), out=self._sum)
-
-    def _through_activation(self, z: Tensor, start: int) -> None:
-        """Set outputs, residuals and the sum for ``v`` of one block; overwrite ``z`` with ``phi'(z)``."""
+    def _block(self, start: int, z: Tensor, weighted: Tensor) -> _Block:
+        """The views that belong to the rows from ``start`` on; making them at every step takes 5 % of it."""
+        x = self._X[start : start + len(z)]
+        z, weighted = z[: len(x)], weighted[: len(x)]
+        error = self._error[start : start + len(x), None]
+        slices = []
         starts = _slices(z)
         for low in starts:
             part = z[low : low + starts.step]
-            here = slice(start + low, start + low + part.shape[0])
-            features = self._activation.phi(part)
-            torch.mv(features, self._readout, out=self.outputs[here])
-            torch.sub(self.outputs[here], self._y[here], out=self._error[here])
-            if self._rates[1]:
-                first = float(here.start > 0)
-                torch.addmv(self._sum_v, features.T, self._error[here], beta=first, out=self._sum_v)
+            here = slice(start + low, start + low + len(part))
+            slices.append((part, self.outputs[here], self._y[here], self._error[here]))
+        return _Block(x, z, error, weighted, weighted.T, slices)
+
+    def evaluate(self) -> None:
+        """Set `outputs`, and the gradients that `update` will use, at the present weights."""
+        beta = 0.0
+        for block in self._blocks:
+            torch.mm(block.x, self._W, out=block.z)
+            slopes = self._through_activation(block, beta)
             if self._rates[0]:
-                part.copy_(self._activation.dphi(part))
+                # The residual weighs the rows of X, not those of phi': d columns instead of m.
+                torch.mul(block.x, block.error, out=block.weighted)
+                torch.addmm(self._sum, block.transposed, slopes, beta=beta, out=self._sum)
+            beta = 1.0
+
+    def _through_activation(self, block: _Block, beta: float) -> Tensor:
+        """Set outputs, residuals and the sum for ``v`` of one block; return ``phi'(z)``, maybe in ``z``."""
+        slopes = block.z
+        for z, outputs, y, error in block.slices:
+            features = self._activation.phi(z)
+            torch.mv(features, self._readout, out=outputs)
+            torch.sub(outputs, y, out=error)
+            if self._rates[1]:
+                torch.addmv(self._sum_v, features.T, error, beta=beta, out=self._sum_v)
+                beta = 1.0
+            if self._rates[0]:
+                slopes = self._activation.dphi(z)
+                if len(block.slices) > 1:
+                    z.copy_(slopes)
+                    slopes = block.z
+        return slopes
 
     def update(self) -> None:
         """Take the step (4), both layers at once, with the gradients of `evaluate`."""
