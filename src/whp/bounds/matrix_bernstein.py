@@ -20,7 +20,8 @@ from whp.errors import require
 Floats = NDArray[np.float64]
 
 
-def _check_dimension(name: str, value: int) -> None:
+def check_dimension(name: str, value: int) -> None:
+    """Require a positive integer."""
     require(isinstance(value, (int, np.integer)) and bool(value >= 1), name, "a positive integer", value)
 
 
@@ -107,8 +108,8 @@ class MatrixBernstein(_Bernstein):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_dimension("dim1", self.dim1)
-        _check_dimension("dim2", self.dim2)
+        check_dimension("dim1", self.dim1)
+        check_dimension("dim2", self.dim2)
 
     @property
     def dimension_factor(self) -> int:
@@ -138,7 +139,7 @@ class HermitianBernstein(_Bernstein):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_dimension("dim", self.dim)
+        check_dimension("dim", self.dim)
 
     @property
     def dimension_factor(self) -> int:
@@ -206,18 +207,18 @@ def estimate_L_v(samples: Iterable[torch.Tensor], *, terms: int | None = None) -
         require(S.ndim == 2 and S.numel() > 0, "samples", "matrices with at least one entry", shape)
         require(bool(torch.isfinite(S).all()), "samples", "finite in every entry", "NaN or inf")
         symmetric = shape[0] == shape[1] and torch.equal(S, S.T)
-        L = max(L, _norm(S, symmetric))
+        L = max(L, matrix_norm(S, symmetric))
         outer = S @ S.T
         inner = outer if symmetric else S.T @ S
         left, right = (outer, inner) if count == 1 else (left + outer, right + inner)
     require(count > 0, "samples", "at least one matrix", "none")
     require(terms is None or terms >= 1, "terms", "a positive integer", terms)
     terms = count if terms is None else terms
-    v = terms / count * max(_norm(left, True), _norm(right, True))
+    v = terms / count * max(matrix_norm(left, True), matrix_norm(right, True))
     return BernsteinEstimate(L, v, shape[0], shape[1], terms, count)
 
 
-def _norm(S: torch.Tensor, symmetric: bool) -> float:
+def matrix_norm(S: torch.Tensor, symmetric: bool) -> float:
     """Spectral norm by a full decomposition."""
     if symmetric:
         return float(torch.linalg.eigvalsh(S).abs().max())
