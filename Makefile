@@ -98,6 +98,7 @@ mutmut: $(INSTALLED)
 readme: $(INSTALLED)
 	@$(BIN)/python tools/update_readme.py
 	@$(BIN)/python tools/update_docs.py
+	@$(BIN)/python tools/update_summary.py
 
 # The rivals, each at the version of tools/rivals/requirements.txt, in an environment of their own.
 RIVALS := .venv-rivals

@@ -45,8 +45,8 @@ def test_figure_5_is_at_the_printed_size_with_the_printed_exponents():
     assert {(p["n"], p["m"]) for p in sizes} == {(10_000, 20_000)}
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location("update_readme", ROOT / "tools" / "update_readme.py")
+def load_tool(name="update_readme"):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -56,6 +56,13 @@ def test_readme_shows_the_reference_run():
     readme, figure = load_tool().generated()
     assert readme == (ROOT / "README.md").read_text(encoding="utf-8"), "run `make readme`"
     assert figure == load_tool().FIGURE.read_text(encoding="utf-8"), "run `make readme`"
+
+
+def test_summary_and_figures_show_the_reference_run():
+    made = load_tool("update_summary").generated()
+    for path, text in made.items():
+        assert path.read_text(encoding="utf-8") == text, "run `make readme`"
+    assert set((REFERENCE / "figures").glob("*.svg")) == {path for path in made if path.suffix == ".svg"}
 
 
 def test_readme_lists_the_exit_codes_of_the_program():

@@ -4,7 +4,9 @@ from whp.report.figures import claim_svg
 from whp.report.html import render_html
 from whp.report.junit import render_junit
 from whp.report.markdown import readme_table, render_markdown
+from whp.report.overview import overview
 from whp.report.planned import comparison
+from whp.report.plots import plots_svg
 from whp.report.run import BrokenFile, RunInfo
 from whp.report.writer import (
     ReportFiles,
@@ -29,6 +31,8 @@ __all__ = [
     "leftovers",
     "load_run",
     "load_verdict_records",
+    "overview",
+    "plots_svg",
     "readme_table",
     "render_html",
     "render_junit",

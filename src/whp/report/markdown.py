@@ -44,7 +44,7 @@ def render_markdown(
         "",
         ", ".join(f"{count} {name}" for name, count in counts.items()) + f" of {len(records)} claims.",
         "",
-        f"- Command: {_code(run.command)}",
+        f"- Command: {code(run.command)}",
         f"- Profile {plain(run.profile)}, seed {run.seed}"
         + (f", started {plain(run.started)}" if run.started else "")
         + f", {words.show_seconds(run.seconds)}",
@@ -61,13 +61,13 @@ def render_markdown(
         lines += ["", "**Interrupted**: the verdicts rest on the trials made until then."]
     if broken:
         lines += ["", "Not read:", ""]
-        lines += [f"- {_code(file.where)}: {plain(file.message)}" for file in broken]
+        lines += [f"- {code(file.where)}: {plain(file.message)}" for file in broken]
     pairs = words.errata(records)
     if pairs:
         lines += ["", "## Errata", "", "| As printed | | Corrected | |", "|---|---|---|---|"]
         lines += [
-            f"| {_code(a['id'])}: {_statement(a)} | {VERDICTS[a['verdict']]}"
-            f" | {_code(b['id'])}: {_statement(b)} | {VERDICTS[b['verdict']]} |"
+            f"| {code(a['id'])}: {_statement(a)} | {VERDICTS[a['verdict']]}"
+            f" | {code(b['id'])}: {_statement(b)} | {VERDICTS[b['verdict']]} |"
             for a, b in pairs
         ]
     lines += ["", "## Claims", ""]
@@ -84,12 +84,12 @@ def render_markdown(
     undecided = [record for record in records if record["verdict"] != Outcome.PASS.value]
     if undecided:
         lines += ["## Not passed", ""]
-        lines += [f"- {_code(record['id'])} {plain(words.verdict_sentence(record))}" for record in undecided]
+        lines += [f"- {code(record['id'])} {plain(words.verdict_sentence(record))}" for record in undecided]
         lines.append("")
     rows = comparison(planned, records)
     if rows:
         lines += ["## Planned and made", "", "| " + " | ".join(PLANNED) + " |", "|" + "---|" * len(PLANNED)]
-        lines += [f"| {_code(row[0])} | " + " | ".join(map(plain, row[1:])) + " |" for row in rows]
+        lines += [f"| {code(row[0])} | " + " | ".join(map(plain, row[1:])) + " |" for row in rows]
         lines += ["", NOTE, ""]
     return "\n".join(lines)
 
@@ -107,7 +107,7 @@ def readme_table(records: Sequence[Record]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for record in records:
-        name = f"{_code(record['id'])}<br>{_cell(record['locus'])}"
+        name = f"{code(record['id'])}<br>{_cell(record['locus'])}"
         lines.append(
             f"| {name} | {_statement(record)} | {record['regime']} | {_verdict(record)}"
             f" | {_estimate(record)} | {words.trials_text(record)} |"
@@ -116,7 +116,7 @@ def readme_table(records: Sequence[Record]) -> str:
 
 
 def _row(record: Record) -> str:
-    name = f"{_code(record['id'])}<br>{_cell(record['locus'])}" + ("" if record["printed"] else ", corrected")
+    name = f"{code(record['id'])}<br>{_cell(record['locus'])}" + ("" if record["printed"] else ", corrected")
     cells = [
         name,
         _statement(record),
@@ -138,9 +138,14 @@ def _estimate(record: Record) -> str:
 
 def _statement(record: Record) -> str:
     """The printed formulas."""
-    return "<br>".join(f"${_math(formula)}$" for formula in dict.fromkeys(record["formulas"])) or _cell(
+    return "<br>".join(formula(latex) for latex in dict.fromkeys(record["formulas"])) or _cell(
         record["title"]
     )
+
+
+def formula(latex: str) -> str:
+    """A formula, for a table."""
+    return f"${_math(latex)}$"
 
 
 def _math(latex: str) -> str:
@@ -166,5 +171,6 @@ def plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """Text in the type of code."""
     return f"`{' '.join(text.replace('`', '').split())}`"
