@@ -49,4 +49,5 @@ def test_a_row_for_every_check():
 
 def test_a_claim_that_measured_nothing_has_a_row():
     assert "nothing" in overview([record()])
+    # Formulas that fit no check are not guessed.
     assert "| T |" in overview([record(cell("one", "PASS", 0.2))])
