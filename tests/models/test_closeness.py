@@ -15,6 +15,7 @@ from whp.ensembles.initialisation import symmetric_init
 from whp.errors import InputError, MeasurementError
 from whp.models import (
     LinearDescent,
+    compare_descents,
     compare_with_linear,
     iterate_linear_descent,
     train_first_layer,
@@ -121,6 +122,40 @@ def test_both_layers_beside_a_model_with_a_rate_of_its_own():
     assert trace.displacement_v[30] > 0.01
     # Without rates the second layer stays.
     assert not compare_with_linear(X, y, W, v, Erf(), 0.8, 3, psi(X)).displacement_v.any()
+
+
+@pytest.mark.parametrize("m", [20, 300])  # fewer and more features than rows
+def test_two_linear_models_are_a_network_and_its_model(m):
+    (X, y, W, v), X_test, psi = setting(m=m)
+
+    def features(A):  # one half of the neurons, times sqrt 2
+        return Erf().phi(A @ W[: m // 2].T / math.sqrt(8)) * math.sqrt(2 / m)
+
+    def other(A):
+        return 0.8 * psi(A)
+
+    slow = compare_with_linear(
+        X, y, W, v, Erf(), 0.9, 600, other(X), X_test, other(X_test), test_every=250, rates=(0.0, 0.9)
+    )
+    fast = compare_descents(
+        features(X), other(X), y, 0.9, 600, features(X_test), other(X_test), test_every=250
+    )
+    for name in (field.name for field in dataclasses.fields(slow)):
+        assert np.allclose(getattr(slow, name), getattr(fast, name), rtol=1e-9, atol=1e-12), name
+    assert fast.train_gap[-1] > 1e-4
+    assert compare_descents(features(X), other(X), y, 0.9, 0).test_gap.size == 0
+    # Negative: with unscaled features of the half the gap is another one.
+    wrong = compare_descents(features(X) / math.sqrt(2), other(X), y, 0.9, 600)
+    assert not np.allclose(slow.train_gap, wrong.train_gap, rtol=1e-2)
+    for changed, message in [
+        ({"steps": -1}, "steps must be not negative"),
+        ({"Psi_test": None}, "Phi_test, Psi_test must be given together"),
+        ({"Psi_test": other(X_test)[:3]}, "Phi_test, Psi_test must be of the same length"),
+    ]:
+        good = {"Phi": features(X), "Psi": other(X), "y": y, "eta": 0.9, "steps": 3}
+        good |= {"Phi_test": features(X_test), "Psi_test": other(X_test)}
+        with pytest.raises(InputError, match=message):
+            compare_descents(**(good | changed))
 
 
 def test_test_gap_is_capped_at_one():

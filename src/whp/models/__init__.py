@@ -1,16 +1,22 @@
 """Networks and linear models in training: exact where there is a formula, fast where not."""
 
 from whp.models.activation import Activation
-from whp.models.closeness import ClosenessTrace, compare_with_linear
+from whp.models.ascent import Ascent, Ball, UnitSphere, ascend
+from whp.models.closeness import ClosenessTrace, compare_descents, compare_with_linear
 from whp.models.linear import LinearDescent, iterate_linear_descent
 from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
 
 __all__ = [
     "Activation",
+    "Ascent",
+    "Ball",
     "ClosenessTrace",
     "LinearDescent",
     "TwoLayer",
     "TwoLayerDescent",
+    "UnitSphere",
+    "ascend",
+    "compare_descents",
     "compare_with_linear",
     "iterate_linear_descent",
     "train_first_layer",

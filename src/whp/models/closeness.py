@@ -18,8 +18,9 @@ Array = npt.NDArray[np.float64]
 
 _COLUMNS = ("train_gap", "displacement", "displacement_v", "beta_norm", "network_loss", "linear_loss")
 
-# Steps of the linear model computed by one matrix product.
+# Steps of a linear model computed by one matrix product: beside a network, and of two of them.
 _AHEAD = 64
+_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -190,4 +191,94 @@ def compare_with_linear(
         test_gap=np.array(recorder.test_gaps, dtype=np.float64),
         train_outputs=recorder.train_outputs.cpu().numpy(),
         test_outputs=recorder.test_outputs.cpu().numpy(),
+    )
+
+
+def compare_descents(
+    Phi: Tensor,
+    Psi: Tensor,
+    y: Tensor,
+    eta: float,
+    steps: int,
+    Phi_test: Tensor | None = None,
+    Psi_test: Tensor | None = None,
+    test_every: int = 1,
+) -> ClosenessTrace:
+    """Compare two linear models trained with the same rate, both in closed form.
+
+    This is a network that trains its second layer only, beside its linear model: with
+    ``Phi = phi(X W^T / sqrt d) / sqrt m`` its output is ``f_0(x) + Phi(x) (v(t) - v(0))``, and
+    ``f_0 = 0``. Under the symmetric initialisation the m / 2 columns of one half, times sqrt 2,
+    have the same kernel, hence the same outputs and the same ``|v(t) - v(0)|``.
+
+    Parameters
+    ----------
+    Phi : Tensor, shape (n, m)
+        Features of the network.
+    Psi : Tensor, shape (n, M)
+        Features of the linear model: the rows ``psi_2(x_i)`` of hu2020 (9).
+    y : Tensor, shape (n,)
+        Targets.
+    eta : float
+        Learning rate of both.
+    steps : int
+        Number of steps ``T``.
+    Phi_test, Psi_test : Tensor, shapes (n_test, m) and (n_test, M), optional
+        Features of a fresh sample; both or neither.
+    test_every : int
+        The test set is evaluated at multiples of this, and at the last step.
+
+    Returns
+    -------
+    ClosenessTrace
+        In float64; ``displacement`` is zero, as the first layer stays.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, a value is not finite, or ``eta`` is not positive.
+    MeasurementError
+        If a model leaves the finite numbers; the message names the step.
+
+    Notes
+    -----
+    Source: hu2020, Theorem 3.5, eqs (9), (10); D.5.2.
+    """
+    require(steps >= 0, "steps", "not negative", steps)
+    require(test_every >= 1, "test_every", "a positive integer", test_every)
+    require((Phi_test is None) == (Psi_test is None), "Phi_test, Psi_test", "given together", "one of them")
+    network, line = LinearDescent(Phi, y, eta), LinearDescent(Psi, y, eta)
+    y = y.to(torch.float64)
+    rows = y.new_zeros(steps + 1, len(_COLUMNS))
+    for start in range(0, steps + 1, _CHUNK):
+        ahead = range(start, min(start + _CHUNK, steps + 1))
+        f, g = network.train_predictions(ahead), line.train_predictions(ahead)  # (ahead, n)
+        found = (
+            (f - g).square().mean(dim=1),
+            torch.zeros(len(ahead)),
+            network.omega_norm(ahead),
+            line.omega_norm(ahead),
+            0.5 * (f - y).square().mean(dim=1),
+            0.5 * (g - y).square().mean(dim=1),
+        )
+        for column, values in enumerate(found):
+            rows[start : ahead.stop, column] = values
+    test_steps, gap, g_test = [], y.new_empty(0), y.new_empty(0)
+    if Phi_test is not None and Psi_test is not None:
+        require(
+            len(Phi_test) == len(Psi_test),
+            "Phi_test, Psi_test",
+            "of the same length",
+            (len(Phi_test), len(Psi_test)),
+        )
+        test_steps = sorted({*range(0, steps + 1, test_every), steps})
+        outputs = network.predictions(Phi_test, test_steps)  # (k, n_test)
+        gap = (outputs - line.predictions(Psi_test, test_steps)).square().clamp_max(1.0).mean(dim=1)
+        g_test = outputs[-1]
+    return ClosenessTrace(
+        **dict(zip(_COLUMNS, rows.cpu().numpy().T.copy(), strict=True)),
+        test_steps=np.array(test_steps, dtype=np.int64),
+        test_gap=gap.cpu().numpy(),
+        train_outputs=f[-1].cpu().numpy(),
+        test_outputs=g_test.cpu().numpy(),
     )

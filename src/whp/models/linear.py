@@ -113,11 +113,13 @@ class LinearDescent:
             self._B = Q.T  # (M, M)
             self._c = Q.T @ (self._Phi.T @ y) / n  # (M,)
             self._outputs = self._Phi @ Q  # (n, M): Phi B_k
+            self._lengths = torch.ones_like(s)  # |B_k|; the B_k are orthogonal
         else:
             s, U = torch.linalg.eigh(self._Phi @ self._Phi.T / n)
             self._B = U.T @ self._Phi  # (n, M)
             self._c = U.T @ y / n  # (n,)
             self._outputs = U * (n * s)  # (n, n): Phi B_k = Phi Phi^T U_k
+            self._lengths = (n * s.clamp_min(0.0)).sqrt()
         self._s = s.clamp_min(0.0)
         top = float(self._s[-1])
         self.stable_limit = 2.0 / top if top > 0.0 else float("inf")
@@ -142,23 +144,24 @@ class LinearDescent:
         MeasurementError
             If the iterates have grown beyond float64 (``eta`` above `stable_limit`).
         """
-        return self._combine(t, self._B)
+        return self._at(t) @ self._B
 
-    def _combine(self, t: Steps, rows: Tensor) -> Tensor:
-        """Return ``sum_k (coefficient of B_k in w(t)) rows_k``, shape (j,) or (len(t), j), from (r, j)."""
+    def _at(self, t: Steps) -> Tensor:
+        """Return the coefficients of the ``B_k`` in ``w(t)``, shape (r,) or (len(t), r)."""
         single = isinstance(t, int)
         steps = [t] if isinstance(t, int) else list(t)
         require(all(k >= 0 for k in steps), "t", "not negative", t)
         ts = torch.tensor(steps, dtype=torch.float64, device=self._s.device)
         # An unused mode must stay at zero although its geometric sum may overflow.
         growth = torch.where(self._c == 0.0, 0.0, geometric_sum(self.eta * self._s, ts) * self._c)
-        combined: Tensor = (self.eta * growth) @ rows
-        finite = torch.isfinite(combined).all(dim=1)
+        growth *= self.eta
+        # No sum over modes may overflow either: far from it while the largest is below 1e300.
+        finite = (growth.abs() < 1e300).all(dim=1)
         if not bool(finite.all()):
             bad = steps[int(torch.nonzero(~finite)[0])]
             rule = f"finite; eta = {self.eta:g} is above the stable limit 2 n / |K| = {self.stable_limit:g}"
             require(False, f"linear model at step {bad}", rule, "NaN or infinity", MeasurementError)
-        return combined[0] if single else combined
+        return growth[0] if single else growth
 
     def predictions(self, Phi_new: Tensor, t: Steps) -> Tensor:
         """Return ``Phi_new w(t)``.
@@ -180,7 +183,12 @@ class LinearDescent:
 
     def train_predictions(self, t: Steps) -> Tensor:
         """Return ``u(t) = Phi w(t)``, shape (n,) or (len(t), n), float64."""
-        return self._combine(t, self._outputs.T)
+        return self._at(t) @ self._outputs.T
+
+    def omega_norm(self, t: Steps) -> Tensor:
+        """Return the Euclidean norm of ``w(t)`` without forming it, shape () or (len(t),), float64."""
+        norm: Tensor = torch.linalg.vector_norm(self._at(t) * self._lengths, dim=-1)
+        return norm
 
     def converged(self) -> Tensor:
         """Return the limit of ``w(t)``: the least-squares solution of least norm.
