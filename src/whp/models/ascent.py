@@ -16,7 +16,8 @@ Objective = Callable[..., Tensor]
 
 def _lengths(x: Tensor) -> Tensor:
     """Euclidean norm of each start, shaped to scale it."""
-    return x.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.ndim - 1))
+    lengths: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1)
+    return lengths.reshape(-1, *[1] * (x.ndim - 1))
 
 
 def _units(x: Tensor) -> Tensor:

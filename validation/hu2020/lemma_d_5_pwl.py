@@ -1,0 +1,195 @@
+r"""The Jacobian of the first layer moves little when the weights do, for piecewise linear activations.
+
+Setting   X: n x d, rows from D (Assumption 3.1); J_1(W, v) as in (15), v_r = +-1; W(0) by the symmetric
+          initialisation (3). Sizes: n = 2 d^(1 + alpha), m = d^(1 + alpha).
+Claim     With high probability over X and W(0), for all W in R^(m x d) at once (27)
+          ||J_1(W, v) - J_1(W(0), v)|| <~ sqrt(n/d) (||W - W(0)||^(1/3) / m^(1/6) + (log n / m)^(1/4)),
+          with the spectral norm on the right, as in (32).
+Measured  The supremum of the quotient of the two sides by search, over ||W - W(0)||_F <= R = sqrt(d log d)
+          and over all W; and its largest value along training. The search: ascent in the balls of
+          radius R and R/4, with a sigmoid for the step phi' and the step itself as judge; the
+          cheapest flips towards one data point and towards d of them; and k neurons replaced by
+          one and the same, for k up to m.
+Proof     fixes lambda, and then lets it depend on W. Uniform convergence of empirical measures (DKW) in
+          place of Hoeffding's inequality for one lambda mends it.
+Worst     All neurons replaced by one and the same: the quotient tends to a constant, so over all W the
+          printed rate is exact. Within R the worst found is of rank one, along a data point.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from whp.claims import Design, Line, Path, Plot, Twin, claim, experiment, forall, geometric, rate, symbols
+from whp.models import Ball, UnitSphere, ascend
+from whp.models.jacobians import perturbation_norm, preactivations, pull_back, soft_slope, structure
+
+from ._setting import PHI_ASSUMPTION, RATES, W_ASSUMPTION, X_ASSUMPTION
+from ._weights import SIZES, TRAINING, linear_training, right_side, setting
+
+d, n, m, alpha = symbols("d n m alpha")
+
+
+def replaced(s, count):
+    """W with the first ``count`` neurons replaced by one and the same, far out along one direction."""
+    W = s.init.W.clone()
+    W[:count] = 1e-3 * s.X[0]  # only its direction counts for the steps; the nearer the cheaper
+    return W
+
+
+def flipped(s, points, radius):
+    """W in which the neurons nearest to the boundary of each of ``points`` are moved across it."""
+    W0 = s.init.W
+    shift = torch.zeros_like(W0)
+    for x in s.X[:points]:
+        margins = W0 @ x / x.norm()  # (m,)
+        order = margins.abs().argsort()
+        cheap = order[margins[order].square().cumsum(0) <= radius**2 / points]
+        shift[cheap] -= 1.01 * margins[cheap, None] * x / x.norm()
+    return W0 + shift * min(1.0, radius / max(float(shift.norm()), 1e-300))
+
+
+def climb(s, radius, rng):
+    """W in the ball of a radius at which the perturbation is largest, by ascent."""
+    X, W0 = s.X, s.init.W
+    start = s.phi.dphi(preactivations(X, W0))  # (n, m)
+    soft = soft_slope(s.phi, 0.2)
+
+    def height(slope):
+        def squared_norm(W, u):
+            return pull_back(X, slope(preactivations(X, W)) - start, u).square().sum(dim=(1, 2))
+
+        return squared_norm
+
+    size = radius / math.sqrt(W0.numel())
+    starts = torch.stack(
+        (
+            flipped(s, 1, radius),
+            flipped(s, X.shape[1], radius),
+            W0 + size * torch.from_numpy(rng.standard_normal(W0.shape)).to(X),
+        )
+    )
+    u = torch.from_numpy(rng.standard_normal((3, len(X)))).to(X)
+    u[0] = 0.01
+    u[0, 0] = 1.0
+    found = ascend(
+        height(soft), (starts, u), (Ball(W0, radius), UnitSphere()), steps=12, judge=height(s.phi.dphi)
+    )
+    return found.point[0]
+
+
+@experiment(
+    quick=Design(Path(d=(12, 24, 48), **SIZES), {"alpha": [0.1], "activation": ["relu"]}, (12, 40)),
+    standard=Design(
+        Path(d=geometric(16, 160, 5), **SIZES),
+        {"alpha": [0.1, 0.2], "activation": ["relu", "leaky_relu"]},
+        (8, 18),
+        only=lambda cell: cell["alpha"] == 0.1 or cell["activation"] == "relu",
+    ),
+    dtype="float32",
+    failure_probability=2e-9,
+)
+def linear_worst(p, rng, device):
+    s = setting(p, rng, device)
+    starting = s.phi.dphi(preactivations(s.X, s.init.W))
+    radius = math.sqrt(p.d * math.log(p.d))
+
+    def ratio(W):
+        moved = perturbation_norm(s.X, s.phi.dphi(preactivations(s.X, W)) - starting, rng)
+        return moved / right_side(W - s.init.W, p.n, p.d)
+
+    climbed = climb(s, radius, rng)
+    made = {
+        "ascent": climbed,
+        "ascent nearer": climb(s, radius / 4, rng),
+        "one point": flipped(s, 1, radius),
+        "many points": flipped(s, p.d, radius),
+        "few replaced": replaced(s, round(math.log(p.d))),
+    }
+    within = {name: ratio(W) for name, W in made.items()}
+    beyond = [ratio(replaced(s, round(share * p.m))) for share in (0.1, 0.3, 1.0)]
+    shape = structure(climbed - s.init.W, s.X)
+    return {
+        "within": max(within.values()),
+        "anywhere": max(*within.values(), *beyond),
+        **within,
+        "rank one": shape.rank_one,
+        "neurons": shape.neurons,
+        "data direction": shape.data_direction,
+        "data point": shape.data_point,
+    }
+
+
+def quotient(over):
+    """The quotient of the two sides of (27) in LaTeX, at its largest ``over`` some weights."""
+    right = r"\sqrt{n/d}\,(\|W - W(0)\|^{1/3} m^{-1/6} + (\log n / m)^{1/4})"
+    return rf"\sup_{{{over}}} \frac{{\|J_1(W) - J_1(W(0))\|}}{{{right}}}"
+
+
+def shown(label, statistic, colour):
+    """A line along d."""
+    return Line(label, linear_worst, statistic=statistic, along="d", colour=colour)
+
+
+lemma = claim(
+    "hu2020.lemma_d_5_pwl",
+    forall(
+        name="anywhere",
+        experiment=linear_worst,
+        statistic="anywhere",
+        quantity=quotient("W"),
+        bound=1,
+        twins={
+            "exponent": Twin("better by d^(1/4)", bound=d**-0.25),
+            "data": Twin("without sqrt(n), as for one data point", bound=n**-0.5),
+        },
+    ),
+    forall(
+        name="within R",
+        experiment=linear_worst,
+        statistic="within",
+        quantity=quotient(r"\|W - W(0)\|_F \le R"),
+        bound=1,
+        twins={"exponent": Twin("better by sqrt(d)", bound=d**-0.5)},
+    ),
+    rate(
+        name="training",
+        experiment=linear_training,
+        statistic="ratio",
+        quantity=quotient(r"W = W(t),\, t \le T"),
+        bound=1,
+        rounding=1e-4,
+        twins={"exponent": Twin("better by sqrt(d)", bound=d**-0.5)},
+    ),
+    title="The Jacobian of the first layer moves little with the weights (piecewise linear activations)",
+    locus="Lemma D.5 (27)",
+    assumptions=[X_ASSUMPTION, PHI_ASSUMPTION, W_ASSUMPTION, RATES, TRAINING],
+    plots=[
+        Plot(
+            title="Which displacement comes nearest to (27)",
+            x="d",
+            y="quotient of the two sides",
+            lines=[
+                shown("ascent, radius R", "ascent", 0),
+                shown("ascent, radius R/4", "ascent nearer", 1),
+                shown("flips towards one data point", "one point", 2),
+                shown("flips towards d data points", "many points", 3),
+                shown("log d neurons replaced", "few replaced", 4),
+                shown("any W", "anywhere", 5),
+            ],
+        ),
+        Plot(
+            title="What the weights found by ascent look like",
+            x="d",
+            y="share",
+            lines=[
+                shown("rank-one share of |W - W(0)|_F^2", "rank one", 0),
+                shown("share of the neurons that take part", "neurons", 1),
+                shown("cosine with the top singular vector of X", "data direction", 2),
+                shown("largest cosine with a data point", "data point", 3),
+            ],
+        ),
+    ],
+)
