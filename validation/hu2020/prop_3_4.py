@@ -82,6 +82,12 @@ square = experiment(
         trials=(12, 40),
         only=lean,
     ),
+    paper=Design(
+        Path(d=geometric(64, 1024, 5), n=d ** (1 + alpha), m=d ** (1 + alpha), even=["m"]),
+        {**ALPHAS, "activation": MORE_ACTIVATIONS, "data": DATA},
+        trials=(12, 40),
+        only=star,
+    ),
     dtype="float32",
     failure_probability=2e-10,
 )(deviation)
@@ -178,7 +184,7 @@ shares = {
             trials=(1200, 2700),
         ),
         standard=Design(
-            Path(d=(6, 8), **sizes, even=["m"]),
+            Path(d=(5, 7), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
             trials=(1200, 2700),
             only=star,

@@ -66,6 +66,12 @@ def draw(p, rng, device):
         trials=(12, 40),
         only=lean,
     ),
+    paper=Design(
+        Path(d=geometric(64, 1024, 5), **SQUARE),
+        {"alpha": [0.1, 0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
+        trials=(12, 40),
+        only=star,
+    ),
     dtype="float32",
     failure_probability=1e-10,
 )
@@ -95,7 +101,7 @@ def variance(X, phi, expected, rng):
         trials=(1200, 2700),
     ),
     standard=Design(
-        Path(d=(10, 20), **TWICE),
+        Path(d=(8, 16), **TWICE),
         {"alpha": [0.1], "activation": ACTIVATIONS, "data": ["gaussian", "rademacher"]},
         trials=(1200, 4050),
         only=star,

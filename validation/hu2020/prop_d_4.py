@@ -34,7 +34,7 @@ from whp.kernels import (
 from whp.kernels.quadrature import gaussian_mean
 from whp.linalg import frobenius_norm, spectral_norm
 
-from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, lean
+from ._setting import DATA, MORE_ACTIVATIONS, PHI_ASSUMPTION, RATES, X_ASSUMPTION, lean, star
 
 d, n, alpha = symbols("d n alpha")
 PATH = {"n": d ** (1 + alpha)}
@@ -49,8 +49,14 @@ PATH = {"n": d ** (1 + alpha)}
     standard=Design(
         Path(d=geometric(48, 512, 5), **PATH),
         {"alpha": [0.1, 0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
-        trials=(12, 40),
+        trials=(8, 40),
         only=lean,
+    ),
+    paper=Design(
+        Path(d=geometric(48, 512, 5), **PATH),
+        {"alpha": [0.1, 0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
+        trials=(12, 40),
+        only=star,
     ),
     failure_probability=6e-10,
 )
