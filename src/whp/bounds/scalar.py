@@ -17,7 +17,6 @@ from typing import Self, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import logsumexp
 
 from whp.errors import require
 
@@ -291,7 +290,7 @@ def estimate_psi(samples: ArrayLike, order: float = 1.0) -> float:
     powers = (x / largest) ** order  # in [0, 1]
 
     def excess(rate: float) -> float:
-        return float(logsumexp(rate * powers)) - float(np.log(2 * x.size))
+        return float(np.mean(np.exp(rate * powers))) - 2.0
 
     # At rate log 2 no term exceeds 2; at log(2 n) the largest term alone makes the mean 2.
     rate = brentq(excess, np.log(2.0), np.log(2.0 * x.size) + 1e-9, xtol=1e-15, rtol=1e-14)
