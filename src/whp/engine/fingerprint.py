@@ -55,7 +55,7 @@ def fingerprint(experiment: Experiment, home: Path) -> str:
     ]
     parts += [home.name, *(_dump(statement) for statement in body)]
     for file in sorted(files - {home}, key=_label):
-        parts += [_label(file), *(_dump(statement) for statement in _parse(file.read_bytes()))]
+        parts += [_label(file), *_dumps(file.read_bytes())]
     return _digest(parts)
 
 
@@ -69,7 +69,7 @@ def module_digest(file: Path) -> str:
     _collect(_parse(file.read_bytes()), file.resolve(), files, lambda target: True)
     parts = [f"{name} {version(name)}" for name in LIBRARIES]
     for path in sorted(files, key=_label):
-        parts += [_label(path), *(_dump(statement) for statement in _parse(path.read_bytes()))]
+        parts += [_label(path), *_dumps(path.read_bytes())]
     return _digest(parts)
 
 
@@ -115,6 +115,12 @@ def _parse(source: bytes) -> list[ast.stmt]:
 
 def _dump(statement: ast.stmt) -> str:
     return ast.dump(statement)
+
+
+@lru_cache(maxsize=512)
+def _dumps(source: bytes) -> tuple[str, ...]:
+    """All of a file: most experiments rest on the same modules."""
+    return tuple(_dump(statement) for statement in _parse(source))
 
 
 def _reached(body: list[ast.stmt], root: str | None) -> list[ast.stmt]:
@@ -185,12 +191,26 @@ def _collect(
     body: Iterable[ast.stmt], file: Path, files: set[Path], counts: Callable[[Path], bool] | None = None
 ) -> None:
     """Add the files that statements of ``file`` import, and theirs, where they count."""
+    _add(_imported(body, file.parent), files, counts or _counts)
+
+
+def _add(targets: Iterable[Path], files: set[Path], counts: Callable[[Path], bool]) -> None:
+    for target in targets:
+        if counts(target) and target not in files:
+            files.add(target)
+            _add(_imports(target.read_bytes(), target.parent), files, counts)
+
+
+@lru_cache(maxsize=512)
+def _imports(source: bytes, folder: Path) -> tuple[Path, ...]:
+    """The files that a whole file in this folder imports."""
+    return tuple(dict.fromkeys(_imported(_parse(source), folder)))
+
+
+def _imported(body: Iterable[ast.stmt], folder: Path) -> Iterator[Path]:
     for statement in body:
         for node in ast.walk(statement):
-            for target in _targets(node, file.parent):
-                if (counts or _counts)(target) and target not in files:
-                    files.add(target)
-                    _collect(_parse(target.read_bytes()), target, files, counts)
+            yield from _targets(node, folder)
 
 
 def _targets(node: ast.AST, folder: Path) -> Iterator[Path]:
