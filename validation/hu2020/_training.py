@@ -1,4 +1,4 @@
-"""What the claims about training share: data and labels, the learning rate, the horizon, the text of both."""
+"""What the claims about training share: data and labels, the learning rate and the horizon, the checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy
 import torch
 
-from whp.claims import symbols
+from whp.claims import Twin, bound, decay, rate, symbols
 from whp.devices import as_dtype
 from whp.ensembles import DataDistribution, SymmetricInit, data_distribution, symmetric_init
 from whp.kernels import Activation, activation
@@ -17,9 +17,6 @@ d, n = symbols("d n")
 TEACHER_WIDTH = 5
 HIDDEN = sympy.log(d) ** 2
 RADIUS = sympy.sqrt(d * sympy.log(d))
-# In T = c d log(d) / eta; the paper says that there is such a constant. With 2 the linear model has
-# nearly converged by T, and the sup over t no longer grows with the horizon alone.
-HORIZON = 2
 CENTRED = ("erf", "tanh", "centred_softplus")
 LABELS = r"Labels: the signs of a random two-layer erf network of width 5, so $|y_i| \le 1$."
 
@@ -55,6 +52,56 @@ def learning_rate(p):
     return p.d / (4 * math.log(p.n)) if p.activation in CENTRED else 0.2
 
 
-def horizon(p):
-    """The number of steps T = c d log(d) / eta."""
-    return math.ceil(HORIZON * p.d * math.log(p.d) / learning_rate(p))
+def horizon(p, c):
+    """The number of steps T = c d log(d) / eta; the paper says that there is such a constant c."""
+    return math.ceil(c * p.d * math.log(p.d) / learning_rate(p))
+
+
+def decays(experiments, statistic, quantity):
+    """The statement of a theorem: d^(-Omega(alpha)), for each of the experiments by name."""
+    return [
+        decay(
+            name=f"decay, {name}",
+            experiment=measured,
+            statistic=statistic,
+            quantity=quantity,
+            rounding=1e-4,
+            soft=HIDDEN,
+            twins={"sum": Twin("the mean multiplied by n", statistic=f"{statistic} times n", soft=1)},
+        )
+        for name, measured in experiments.items()
+    ]
+
+
+def rates(experiments, statistic, quantity, bounds):
+    """The exponent that a proof has, for each of the experiments by name."""
+    return [
+        rate(
+            name=f"explicit rate, {name}",
+            experiment=measured,
+            statistic=statistic,
+            quantity=quantity,
+            bound=bounds[name],
+            rounding=1e-4,
+            soft=HIDDEN,
+            twins={
+                "exponent": Twin(
+                    "better by d^(3/2), no logarithms hidden", bound=bounds[name] / d**1.5, soft=1
+                )
+            },
+        )
+        for name, measured in experiments.items()
+    ]
+
+
+def constant_one(experiment, statistic, quantity, printed, part):
+    """An inequality that a proof prints with constant one; the false twin is `part` of it."""
+    return bound(
+        name=f"constant one, {statistic}",
+        experiment=experiment,
+        statistic=statistic,
+        quantity=quantity,
+        bound=printed,
+        delta=0.01,
+        twins={"constant": Twin(f"{part} of the printed bound", bound=sympy.Rational(part) * printed)},
+    )
