@@ -2,11 +2,15 @@
 
 from whp.ensembles.data import DataDistribution, data_distribution, two_level_spectrum
 from whp.ensembles.initialisation import SymmetricInit, symmetric_init
+from whp.ensembles.outside import OutsideDistribution, outside_distribution, outside_names
 
 __all__ = [
     "DataDistribution",
+    "OutsideDistribution",
     "SymmetricInit",
     "data_distribution",
+    "outside_distribution",
+    "outside_names",
     "symmetric_init",
     "two_level_spectrum",
 ]
