@@ -5,8 +5,8 @@ Setting   X: n x d, rows from D (Assumption 3.1); W by the symmetric initialisat
           m >~ d^(1 + alpha) if vartheta_0 = 0, m >~ d^(2 + alpha) otherwise (Theorem 3.5).
 Claim     With high probability ||Theta_2(W) - Theta^lin2|| <~ n / d^(1 + alpha / 3).
 Measured  the norm, certified from above, along n = d^(1 + alpha) and m of the least order in each case.
-          One false twin is the naive linear model of Section 3.4, without vartheta_1 and vartheta_2; another the
-          width of the other case.
+          One false twin is the naive linear model of Section 3.4, without vartheta_1 and vartheta_2;
+          another the width of the other case.
 """
 
 from __future__ import annotations
