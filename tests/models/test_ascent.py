@@ -93,6 +93,13 @@ def test_a_centre_is_a_start():
     assert found.value == pytest.approx(6.0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_ball_of_radius_zero_holds_its_variable(dtype):
+    centre = torch.tensor([1.0, 2.0], dtype=dtype)
+    found = ascend(lambda x: x[:, 0], [centre.repeat(3, 1)], [Ball(centre, 0.0)])
+    assert torch.equal(found.points[0], centre.repeat(3, 1))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -20,64 +20,14 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from whp.claims import Design, Line, Path, Plot, Twin, claim, experiment, forall, geometric, rate, symbols
-from whp.models import Ball, UnitSphere, ascend
-from whp.models.jacobians import perturbation_norm, preactivations, pull_back, soft_slope, structure
+from whp.models.jacobians import perturbation_norm, preactivations, structure
 
 from ._setting import PHI_ASSUMPTION, RATES, W_ASSUMPTION, X_ASSUMPTION
 from ._weights import SIZES, TRAINING, linear_training, right_side, setting
+from ._worst import climb_jacobian, flipped, replaced
 
 d, n, m, alpha = symbols("d n m alpha")
-
-
-def replaced(s, count):
-    """W with the first ``count`` neurons replaced by one and the same, far out along one direction."""
-    W = s.init.W.clone()
-    W[:count] = 1e-3 * s.X[0]  # only its direction counts for the steps; the nearer the cheaper
-    return W
-
-
-def flipped(s, points, radius):
-    """W in which the neurons nearest to the boundary of each of ``points`` are moved across it."""
-    W0 = s.init.W
-    shift = torch.zeros_like(W0)
-    for x in s.X[:points]:
-        margins = W0 @ x / x.norm()  # (m,)
-        order = margins.abs().argsort()
-        cheap = order[margins[order].square().cumsum(0) <= radius**2 / points]
-        shift[cheap] -= 1.01 * margins[cheap, None] * x / x.norm()
-    return W0 + shift * min(1.0, radius / max(float(shift.norm()), 1e-300))
-
-
-def climb(s, radius, rng):
-    """W in the ball of a radius at which the perturbation is largest, by ascent."""
-    X, W0 = s.X, s.init.W
-    start = s.phi.dphi(preactivations(X, W0))  # (n, m)
-    soft = soft_slope(s.phi, 0.2)
-
-    def height(slope):
-        def squared_norm(W, u):
-            return pull_back(X, slope(preactivations(X, W)) - start, u).square().sum(dim=(1, 2))
-
-        return squared_norm
-
-    size = radius / math.sqrt(W0.numel())
-    starts = torch.stack(
-        (
-            flipped(s, 1, radius),
-            flipped(s, X.shape[1], radius),
-            W0 + size * torch.from_numpy(rng.standard_normal(W0.shape)).to(X),
-        )
-    )
-    u = torch.from_numpy(rng.standard_normal((3, len(X)))).to(X)
-    u[0] = 0.01
-    u[0, 0] = 1.0
-    found = ascend(
-        height(soft), (starts, u), (Ball(W0, radius), UnitSphere()), steps=12, judge=height(s.phi.dphi)
-    )
-    return found.point[0]
 
 
 @experiment(
@@ -100,10 +50,10 @@ def linear_worst(p, rng, device):
         moved = perturbation_norm(s.X, s.phi.dphi(preactivations(s.X, W)) - starting, rng)
         return moved / right_side(W - s.init.W, p.n, p.d)
 
-    climbed = climb(s, radius, rng)
+    climbed = climb_jacobian(s, radius, rng)[0]
     made = {
         "ascent": climbed,
-        "ascent nearer": climb(s, radius / 4, rng),
+        "ascent nearer": climb_jacobian(s, radius / 4, rng)[0],
         "one point": flipped(s, 1, radius),
         "many points": flipped(s, p.d, radius),
         "few replaced": replaced(s, round(math.log(p.d))),

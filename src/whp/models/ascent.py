@@ -49,6 +49,7 @@ class Ball:
     centre : Tensor, shape (...)
         Of the shape of one start.
     radius : float
+        Zero holds the variable at the centre.
     """
 
     centre: Tensor
@@ -57,7 +58,11 @@ class Ball:
     def project(self, x: Tensor) -> Tensor:
         """Shrink what is outside towards the centre."""
         shift = x - self.centre
-        return self.centre + shift * torch.clamp(self.radius / _lengths(shift).clamp_min(1e-300), max=1.0)
+        length = _lengths(shift)
+        outside = length > self.radius
+        return self.centre + shift * torch.where(
+            outside, self.radius / torch.where(outside, length, 1.0), 1.0
+        )
 
     def move(self, x: Tensor, gradient: Tensor, share: float) -> Tensor:
         """Go ``share * radius`` along the gradient, then project."""
