@@ -71,7 +71,7 @@ def test_norms_and_traces(name, data):
     for key, value in expected.items():
         assert float(found[key]) == pytest.approx(value, rel=1e-9), key
     assert expected["concentration"] != pytest.approx(expected["second"], rel=1e-3)  # it can fail
-    # A mean over 64 sign vectors; Hoeffding, as the values are between 0 and sqrt(n ||K||): false alarms 1e-7.
+    # A mean over 64 sign vectors, of values between 0 and sqrt(n ||K||): by Hoeffding, false alarms 1e-7.
     radius = 2 * math.sqrt(p.d * math.log(p.d)) / p.n
     for key in ("first", "second", "both"):
         K = sum(gram[k] + lin[k] for k in gram if key in (k, "both"))
