@@ -47,6 +47,13 @@ def side(low: np.ndarray, high: np.ndarray, limit: float, better: str) -> Outcom
     return np.where(above, sign, np.where(below, -sign, UNDECIDED))
 
 
+def within(low: np.ndarray, high: np.ndarray, claimed: float, tolerance: float) -> Outcomes:
+    """PASS where the interval lies within the tolerance of the claimed value, FAIL where it lies outside."""
+    inside = (claimed - tolerance < low) & (high < claimed + tolerance)
+    outside = (high < claimed - tolerance) | (claimed + tolerance < low)
+    return np.where(inside, PASS, np.where(outside, FAIL, UNDECIDED))
+
+
 def contains(low: np.ndarray, high: np.ndarray, claimed: float) -> Outcomes:
     """PASS where the interval contains the claimed value, else FAIL."""
     return np.where((low <= claimed) & (claimed <= high), PASS, FAIL)
@@ -236,13 +243,19 @@ def exponent_ends(y: np.ndarray, facts: dict) -> dict[str, np.ndarray]:
             [sm.OLS(row.ravel(), design).fit().conf_int(0.05)[1] for row in logs]
         )
         ENDS["t interval of slopes contains"] = np.stack(t_ends(slopes, 0.95), axis=1)
+        ENDS["t interval of slopes within"] = np.stack(t_ends(slopes, 1 - 2 * ONE_SIDED), axis=1)
         ENDS["percentile bootstrap of slopes contains"] = np.array([b.confidence_interval for b in resampled])
     return {name: ends[: len(y)] for name, ends in ENDS.items() if name != "y"}
 
 
 def exponent(y: np.ndarray, claimed: float, facts: dict) -> dict[str, Outcomes]:
-    """Y grows as d^claimed: the interval contains the exponent; y of shape (claims, seeds, points)."""
-    return {name: contains(*ends.T, claimed) for name, ends in exponent_ends(y, facts).items()}
+    """Y grows as d^claimed; y of shape (claims, seeds, points)."""
+    return {
+        name: within(*ends.T, claimed, facts["tolerance"])
+        if name.endswith("within")
+        else contains(*ends.T, claimed)
+        for name, ends in exponent_ends(y, facts).items()
+    }
 
 
 FAMILIES = {

@@ -12,7 +12,7 @@ from whp.calibration.noise import EXPONENTIAL, LOGNORMALS, NORMAL, STUDENT, UNIF
 from whp.claims import geometric
 from whp.seeding import generator
 
-EDGE, FAR = 10_000, 1_000
+EDGE, FAR = 4_000, 500
 """Simulated claims a cell: where an error is possible, and where the right verdict is clear."""
 EDGE_LOOKED, FAR_LOOKED = 2_000, 250
 """The same where a hundred looks are taken at each claim."""
@@ -128,7 +128,7 @@ def of_exponents(c: float, seeds: int) -> Iterator[Cell]:
             TRUE_EXPONENT - off,
             count,
             power_law(c, seeds),
-            {"sizes": list(SIZES)},
+            {"sizes": list(SIZES), "tolerance": DISCREPANCY},
         )
 
 

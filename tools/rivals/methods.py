@@ -168,6 +168,14 @@ METHODS: dict[str, dict[str, Any]] = {
         "states_fail": 0.05,
         "note": "It states no rate for passing a wrong exponent.",
     },
+    "t interval of slopes within": {
+        "package": "scipy",
+        "call": f"scipy.stats.t.interval(0.9, ...) of the slopes within {DISCREPANCY:g} of the claim",
+        "states": "5 % a side, at one look",
+        "states_pass": RATE,
+        "states_fail": RATE,
+        "note": "Two one-sided tests (TOST). FAIL: nothing of the interval is within. One look only.",
+    },
     "percentile bootstrap of slopes contains": {
         "package": "scipy",
         "call": "scipy.stats.bootstrap((slopes,), np.mean, method='percentile', n_resamples=999)"
