@@ -4,7 +4,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from whp.report import BrokenFile, readme_table, render_junit, render_markdown
+from whp.report import BrokenFile, overview, readme_table, render_junit, render_markdown
 
 BROKEN = [BrokenFile("v/x.py", "no module 'foo' <b>\x07", 12)]
 
@@ -42,9 +42,18 @@ def test_summary_says_how_it_was_made(records, run_info):
 
 
 def test_formulas_survive_a_table(records):
-    table = rows(readme_table(records), "| Claim |")
-    assert {len(row) for row in table} == {6}
-    assert r"$\left\Vert \Theta_1 - \Theta^{\mathrm{lin1}}\right\Vert \lesssim" in readme_table(records)
+    text = overview(records)
+    assert {len(row) for row in rows(text, "| Claim |")} == {6}
+    assert r"$\left\Vert \Theta_1 - \Theta^{\mathrm{lin1}}\right\Vert \lesssim" in text
+
+
+def test_a_readme_has_counts_titles_and_errata(records):
+    text = readme_table(records)
+    table = rows(text, "| Claim |")
+    assert {len(row) for row in table} == {5}
+    assert len(table) == len(records) + 2
+    assert text.startswith(f"{sum(r['verdict'] == 'PASS' for r in records)} PASS, ")
+    assert ("As printed, and corrected" in text) == any(r["corrects"] for r in records)
 
 
 def test_nothing_measured(run_info):

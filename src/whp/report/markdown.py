@@ -101,17 +101,28 @@ def _verdict(record: Record) -> str:
 
 
 def readme_table(records: Sequence[Record]) -> str:
-    """The same table, shortened, for a README."""
+    """Counts, a table without formulas, and what was found in the paper, for a README."""
+    counts = words.counts(records)
+    twins = [outcome for record in records for outcome in record["twins"].values()]
     lines = [
-        "| Claim | Statement | Regime | Verdict | Estimate [interval] | Trials |",
-        "|---|---|---|---|---|---|",
+        ", ".join(f"{count} {name}" for name, count in counts.items())
+        + f"; {twins.count(Outcome.FAIL.value)} of {len(twins)} false twins refuted.",
+        "",
+        "| Claim | Where | What | Regime | Verdict |",
+        "|---|---|---|---|---|",
     ]
-    for record in records:
-        name = f"{code(record['id'])}<br>{_cell(record['locus'])}"
-        lines.append(
-            f"| {name} | {_statement(record)} | {record['regime']} | {_verdict(record)}"
-            f" | {_estimate(record)} | {words.trials_text(record)} |"
-        )
+    lines += [
+        f"| {code(record['id'])} | {_cell(record['locus'])} | {_cell(record['title'])} | {record['regime']}"
+        f" | {_verdict(record)} |"
+        for record in records
+    ]
+    if pairs := words.errata(records):
+        lines += ["", "As printed, and corrected:", ""]
+        lines += [
+            f"- {code(a['id'])} ({_cell(a['locus'])}) {VERDICTS[a['verdict']]}: {_cell(a['title'])}."
+            f" {code(b['id'])} {VERDICTS[b['verdict']]}: {_cell(b['title'])}."
+            for a, b in pairs
+        ]
     return "\n".join(lines) + "\n"
 
 
