@@ -111,8 +111,8 @@ def measured(name, sizes, quick, standard, cells):
     least = {key: values[:1] for key, values in cells.items()}
     return experiment(
         name=f"hu2020.second_layer.{name}",
-        quick=Design(Path(d=geometric(*quick), **sizes), least, trials=(8, 40)),
-        standard=Design(Path(d=geometric(*standard), **sizes), cells, trials=(8, 40), only=star),
+        quick=Design(Path(d=geometric(*quick), **sizes), least, trials=(12, 61)),
+        standard=Design(Path(d=geometric(*standard), **sizes), cells, trials=(12, 61), only=star),
         dtype="float32",
         failure_probability=NORMS * CERTIFIED,
     )(kernels)
@@ -122,7 +122,7 @@ ALPHAS = [0.2, 0.1]
 RELU = {"alpha": [0.2], "activation": ["relu"], "data": ["gaussian"]}
 SMALL, LARGE = (12, 84, 4), (12, 120, 5)
 narrow = measured(
-    "narrow", NARROW, (32, 224, 4), (32, 320, 5), {"alpha": ALPHAS, "activation": CENTRED, "data": DATA}
+    "narrow", NARROW, (28, 200, 4), (26, 260, 5), {"alpha": ALPHAS, "activation": CENTRED, "data": DATA}
 )
 wide = measured("wide", WIDE, SMALL, LARGE, {"alpha": ALPHAS, "activation": OTHERS, "data": DATA})
 wide_centred = measured("wide_centred", WIDE, SMALL, LARGE, {**RELU, "activation": ["erf"]})
@@ -143,7 +143,7 @@ CELLS = {"alpha": [0.2], "activation": ["relu", "erf", "softplus"], "data": ["ga
 @experiment(
     name="hu2020.second_layer.small",
     quick=Design(Path(d=(6,), **WIDE), {k: v[:1] for k, v in CELLS.items()}, trials=(1200, 1800)),
-    standard=Design(Path(d=(4, 7), **WIDE), CELLS, trials=(1200, 2700), only=star),
+    standard=Design(Path(d=(5,), **WIDE), CELLS, trials=(1200, 2700), only=star),
 )
 def small(p, rng, device):
     """At tiny sizes, both sides of the inequalities that hold with known constants, as ratios."""

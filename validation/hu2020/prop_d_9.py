@@ -47,16 +47,16 @@ def star(cell):
     quick=Design(
         Path(d=geometric(16, 112, 4), **PATH),
         {"alpha": [0.2], "activation": ["softplus", "erf"], "data": ["gaussian"]},
-        trials=(8, 27),
+        trials=(12, 61),
     ),
     standard=Design(
-        Path(d=geometric(20, 200, 5), **PATH),
+        Path(d=geometric(16, 160, 5), **PATH),
         {
             "alpha": [0.1, 0.2],
             "activation": ["erf", "relu", "tanh", "softplus", "centred_softplus", "leaky_relu", "sigmoid"],
             "data": DATA,
         },
-        trials=(8, 40),
+        trials=(12, 61),
         only=star,
     ),
     failure_probability=5 * CERTIFIED,

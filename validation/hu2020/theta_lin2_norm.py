@@ -49,13 +49,13 @@ centred, other = (
             trials=(8, 40),
         ),
         standard=Design(
-            Path(d=geometric(32, 512, 5), **PATH),
+            Path(d=geometric(24, 240, 5), **PATH),
             {"alpha": [0.2], "activation": activations, "data": DATA},
             trials=(8, 40),
             only=star,
         ),
     )(largest_eigenvalue)
-    for name, activations in (("centred", CENTRED), ("other", OTHERS))
+    for name, activations in (("centred", CENTRED[::-1]), ("other", OTHERS))
 )
 
 LIN, NTK = r"\|\Theta^{\mathrm{lin}2}\|", r"\|\Theta_2(W)\|"
