@@ -168,18 +168,19 @@ def _tile(
     gram = left[:q].T @ right[:q]  # (r, s)
     first, second = torch.zeros_like(gram), torch.zeros_like(gram)
     t, work = torch.empty_like(gram), torch.empty_like(gram)
+    one = gram.new_ones(())
     largest = 0.0
     for k in range(d):
         if k > 0:
             come, go = (k + q - 1) % d, k - 1
-            gram.addr_(left[come], right[come]).addr_(left[go], right[go], alpha=-1)
+            gram.addmm_(torch.stack((left[come], -left[go]), 1), torch.stack((right[come], right[go])))
         if rows == cols:
             gram.fill_diagonal_(0)
         low, high = torch.aminmax(gram)
         largest = max(largest, -float(low), float(high))
         torch.mul(gram, (2 / q) * shrink[k, rows, None], out=t).mul_(shrink[k, cols])
         second.add_(torch.asin(t, out=work))
-        torch.mul(t, t, out=work).neg_().add_(1).rsqrt_()
+        torch.addcmul(one, t, t, value=-1, out=work).rsqrt_()
         first.addcmul_(t, work)
     scale = 2 / (math.pi * d)
     return first.mul_(scale), second.mul_(scale), largest / q
