@@ -122,7 +122,7 @@ ALPHAS = [0.2, 0.1]
 RELU = {"alpha": [0.2], "activation": ["relu"], "data": ["gaussian"]}
 SMALL, LARGE = (12, 84, 4), (12, 120, 5)
 narrow = measured(
-    "narrow", NARROW, (28, 200, 4), (26, 260, 5), {"alpha": ALPHAS, "activation": CENTRED, "data": DATA}
+    "narrow", NARROW, (26, 240, 4), (26, 260, 5), {"alpha": ALPHAS, "activation": CENTRED, "data": DATA}
 )
 wide = measured("wide", WIDE, SMALL, LARGE, {"alpha": ALPHAS, "activation": OTHERS, "data": DATA})
 wide_centred = measured("wide_centred", WIDE, SMALL, LARGE, {**RELU, "activation": ["erf"]})
