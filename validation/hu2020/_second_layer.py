@@ -106,13 +106,13 @@ def star(cell):
     return (main and gaussian) or ((main or gaussian) and cell["alpha"] == 0.2)
 
 
-def measured(name, sizes, quick, standard, cells):
-    """The experiment on one kind of path; quick and standard are (first, last, count) of d."""
+def measured(name, quick, standard, cells, trials=(12, 61)):
+    """The experiment on one kind of path, for each profile."""
     least = {key: values[:1] for key, values in cells.items()}
     return experiment(
         name=f"hu2020.second_layer.{name}",
-        quick=Design(Path(d=geometric(*quick), **sizes), least, trials=(12, 61)),
-        standard=Design(Path(d=geometric(*standard), **sizes), cells, trials=(12, 61), only=star),
+        quick=Design(quick, least, trials=trials),
+        standard=Design(standard, cells, trials=trials, only=star),
         dtype="float32",
         failure_probability=NORMS * CERTIFIED,
     )(kernels)
@@ -120,13 +120,26 @@ def measured(name, sizes, quick, standard, cells):
 
 ALPHAS = [0.2, 0.1]
 RELU = {"alpha": [0.2], "activation": ["relu"], "data": ["gaussian"]}
-SMALL, LARGE = (12, 84, 4), (12, 120, 5)
+SMALL, LARGE = Path(d=geometric(12, 84, 4), **WIDE), Path(d=geometric(12, 120, 5), **WIDE)
+# In quick the first case has an m between the two orders, which the theorem admits: with the least order the
+# rate is too close to what is measured for a few trials at these sizes.
+BETWEEN = {"n": d ** (1 + alpha), "m": d ** (1.4 + alpha), "even": ["m"]}
+
 narrow = measured(
-    "narrow", NARROW, (26, 240, 4), (26, 260, 5), {"alpha": ALPHAS, "activation": CENTRED, "data": DATA}
+    "narrow",
+    Path(d=geometric(16, 128, 4), **BETWEEN),
+    Path(d=geometric(26, 260, 5), **NARROW),
+    {"alpha": ALPHAS, "activation": CENTRED, "data": DATA},
 )
-wide = measured("wide", WIDE, SMALL, LARGE, {"alpha": ALPHAS, "activation": OTHERS, "data": DATA})
-wide_centred = measured("wide_centred", WIDE, SMALL, LARGE, {**RELU, "activation": ["erf"]})
-too_narrow = measured("too_narrow", NARROW, SMALL, LARGE, RELU)
+wide = measured("wide", SMALL, LARGE, {"alpha": ALPHAS, "activation": OTHERS, "data": DATA})
+wide_centred = measured("wide_centred", SMALL, LARGE, {**RELU, "activation": ["erf"]})
+too_narrow = measured(
+    "too_narrow",
+    Path(d=geometric(12, 84, 4), **NARROW),
+    Path(d=geometric(12, 120, 5), **NARROW),
+    RELU,
+    trials=(12, 27),  # for false twins only
+)
 
 
 def mean_over_signs(K):
@@ -142,8 +155,8 @@ CELLS = {"alpha": [0.2], "activation": ["relu", "erf", "softplus"], "data": ["ga
 
 @experiment(
     name="hu2020.second_layer.small",
-    quick=Design(Path(d=(6,), **WIDE), {k: v[:1] for k, v in CELLS.items()}, trials=(1200, 1800)),
-    standard=Design(Path(d=(5,), **WIDE), CELLS, trials=(1200, 2700), only=star),
+    quick=Design(Path(d=(6,), **WIDE), {k: v[:1] for k, v in CELLS.items()}, trials=(1280, 1920)),
+    standard=Design(Path(d=(5,), **WIDE), CELLS, trials=(1280, 1920), only=star),
 )
 def small(p, rng, device):
     """At tiny sizes, both sides of the inequalities that hold with known constants, as ratios."""

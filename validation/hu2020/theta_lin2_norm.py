@@ -70,7 +70,7 @@ def large(name, measured, statistic, quantity, **more):
         quantity=quantity,
         bound=n,
         direction="both",
-        # zeta^2 X X^T / d adds a part of order 1 / d, which is felt at these sizes; the other case is off by one.
+        # A part of order 1 / d, zeta^2 X X^T / d, is felt at these sizes; the other case is off by d.
         tolerance=0.2,
         twins={"the other case": Twin("n log(n) / d, as for vartheta_0 = 0", bound=SMALL)},
         **more,
