@@ -7,7 +7,7 @@ Claim     With high probability ||Theta_2(W) - Theta_2^*|| <~ n / d^(1 + alpha /
           half of the neurons the matrix Bernstein inequality for unbounded terms (Klochkov and
           Zhivotovskiy 2020, Proposition 4.1), and a bound of its variance parameter by truncation.
 Measured  the norm, certified from above, along n = d^(1 + alpha) and m of the least order in each case.
-          A false twin gives relu, for which vartheta_0 is not zero, the width of the other case: then the
+          A false twin gives softplus, for which vartheta_0 is not zero, the width of the other case: then the
           rate is off by about d^(1/3), so that the distinction of the theorem is needed. For the tail:
           the parameters of the actual X in each trial, n = 2 d^(1 + alpha) and m twice the least, and
           P(U <= delta) <= delta at 20 levels for the tail bound U at the measured norm; how
