@@ -100,6 +100,13 @@ def test_a_ball_of_radius_zero_holds_its_variable(dtype):
     assert torch.equal(found.points[0], centre.repeat(3, 1))
 
 
+def test_a_radius_for_each_start():
+    radii = torch.tensor([[0.5], [2.0]], dtype=torch.float64)
+    found = ascend(lambda x: x[:, 0], [gaussian(2, 3)], [Ball(torch.zeros(3, dtype=torch.float64), radii)])
+    assert found.values.tolist() == pytest.approx([0.5, 2.0], rel=1e-2)
+    assert torch.all(found.points[0].norm(dim=1, keepdim=True) <= radii * (1 + 1e-12))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

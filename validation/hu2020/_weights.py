@@ -137,7 +137,7 @@ def training_of(name: str, activations: list[str]) -> Experiment:
     return experiment(
         name=f"hu2020.lemma_d_5.{name}",
         quick=Design(
-            Path(d=geometric(16, 64, 4), **SIZES), {"alpha": [0.1], "activation": activations[:1]}, (8, 12)
+            Path(d=geometric(12, 60, 4), **SIZES), {"alpha": [0.1], "activation": activations[:1]}, (12, 27)
         ),
         standard=Design(
             Path(d=geometric(16, 160, 5), **SIZES), {"alpha": [0.1], "activation": activations}, (8, 18)
@@ -184,7 +184,7 @@ def right_side_both(s: Setting, shift: torch.Tensor, moved: float) -> float:
 
 both_training = experiment(
     name="hu2020.lemma_d_13.both_training",
-    quick=Design(Path(d=(5, 9, 16), **WIDE), {"alpha": [0.2], "activation": ["erf"]}, (8, 18)),
+    quick=Design(Path(d=geometric(5, 28, 4), **WIDE), {"alpha": [0.2], "activation": ["erf"]}, (12, 27)),
     standard=Design(
         Path(d=geometric(6, 28, 5), **WIDE), {"alpha": [0.2], "activation": ["erf", "relu"]}, (8, 18)
     ),

@@ -15,16 +15,16 @@ from whp.models.jacobians import first_layer_gram, preactivations, pull_back, so
 from ._weights import Setting
 
 Elementwise = Callable[[torch.Tensor], torch.Tensor]
-STEPS = 25
+STEPS = 18
 
 
 # --- J_1 against J_1 at the start
 
 
-def replaced(s: Setting, count: int) -> torch.Tensor:
-    """W with the first ``count`` neurons replaced by one and the same, far out along one direction."""
+def replaced(s: Setting, count: int, point: int = 0) -> torch.Tensor:
+    """W with the first ``count`` neurons replaced by one and the same, along a data point."""
     W = s.init.W.clone()
-    W[:count] = 1e-3 * s.X[0]  # only its direction counts for the steps; the nearer the cheaper
+    W[:count] = 1e-3 * s.X[point]  # only its direction counts for the steps; the nearer the cheaper
     return W
 
 
@@ -41,12 +41,12 @@ def flipped(s: Setting, points: int, radius: float) -> torch.Tensor:
 
 
 def climb_jacobian(
-    s: Setting, radius: float, rng: np.random.Generator, both: bool = False
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """W, v in balls of a radius where J_1 is farthest from J_1(W(0), v(0)); v stays unless ``both``.
+    s: Setting, radius: float, rng: np.random.Generator
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """(W, v) where J_1 is farthest from J_1(W(0), v(0)), in balls of three kinds, for piecewise linear phi.
 
-    For piecewise linear phi. From moves of the neurons nearest to the boundary of one data point and of
-    d of them across it, and at random.
+    ``radius`` for W, with v held; a quarter of it, with v held; ``radius`` for both. From moves of the
+    neurons nearest to the boundary of one data point and of d of them across it, and at random.
     """
     X, W0, v0 = s.X, s.init.W, s.init.v
     start = s.phi.dphi(preactivations(X, W0)) * v0  # (n, m)
@@ -58,19 +58,26 @@ def climb_jacobian(
 
         return squared_norm
 
-    random = W0 + radius / math.sqrt(W0.numel()) * torch.from_numpy(rng.standard_normal(W0.shape)).to(X)
-    starts = torch.stack((flipped(s, 1, radius), flipped(s, X.shape[1], radius), random))
-    u = torch.from_numpy(rng.standard_normal((3, len(X)))).to(X)
-    u[0] = 0.01
-    u[0, 0] = 1.0
+    kinds = {"ascent": (1.0, 0.0), "ascent nearer": (0.25, 0.0), "ascent in both": (1.0, 1.0)}
+    radii, starts = [], []
+    for share, aside in kinds.values():
+        size = share * radius
+        radii += [(size, aside * radius)] * 3
+        random = torch.from_numpy(rng.standard_normal(W0.shape)).to(X)
+        starts += [flipped(s, 1, size), flipped(s, X.shape[1], size), W0 + size * random / random.norm()]
+    room = torch.tensor(radii).to(X)  # (9, 2)
+    u = torch.from_numpy(rng.standard_normal((len(radii), len(X)))).to(X)
+    u[::3] = 0.01
+    u[::3, 0] = 1.0
     found = ascend(
         height(soft_slope(s.phi, 0.2)),
-        (starts, v0.repeat(3, 1), u),
-        (Ball(W0, radius), Ball(v0, radius if both else 0.0), UnitSphere()),
+        (torch.stack(starts), v0.repeat(len(radii), 1), u),
+        (Ball(W0, room[:, :1, None]), Ball(v0, room[:, 1:]), UnitSphere()),
         steps=12,
         judge=height(s.phi.dphi),
     )
-    return found.point[:2]
+    best = {kind: 3 * k + int(found.values[3 * k : 3 * k + 3].argmax()) for k, kind in enumerate(kinds)}
+    return {kind: (found.points[0][k], found.points[1][k]) for kind, k in best.items()}
 
 
 # --- J J~^T against the linear kernel

@@ -25,7 +25,7 @@ RATE = n / d ** (1 + alpha / 3)
 
 
 @experiment(
-    quick=Design(Path(d=(5, 9, 16), **WIDE), {"alpha": [0.2], "activation": ["erf"]}, (8, 18)),
+    quick=Design(Path(d=geometric(5, 16, 4), **WIDE), {"alpha": [0.2], "activation": ["erf"]}, (8, 18)),
     standard=Design(
         Path(d=geometric(6, 28, 5), **WIDE), {"alpha": [0.2], "activation": ["erf", "relu"]}, (8, 18)
     ),

@@ -20,18 +20,20 @@ from __future__ import annotations
 
 import math
 
+import torch
+
 from whp.claims import Design, Line, Path, Plot, Twin, claim, experiment, forall, geometric, rate, symbols
 from whp.models.jacobians import perturbation_norm, preactivations, structure
 
 from ._setting import PHI_ASSUMPTION, RATES, W_ASSUMPTION, X_ASSUMPTION
-from ._weights import SIZES, TRAINING, linear_training, right_side, setting
+from ._weights import SIZES, TRAINING, linear_training, right_side_both, setting
 from ._worst import climb_jacobian, flipped, replaced
 
 d, n, m, alpha = symbols("d n m alpha")
 
 
 @experiment(
-    quick=Design(Path(d=(12, 24, 48), **SIZES), {"alpha": [0.1], "activation": ["relu"]}, (12, 40)),
+    quick=Design(Path(d=geometric(14, 56, 4), **SIZES), {"alpha": [0.1], "activation": ["relu"]}, (12, 27)),
     standard=Design(
         Path(d=geometric(16, 160, 5), **SIZES),
         {"alpha": [0.1, 0.2], "activation": ["relu", "leaky_relu"]},
@@ -42,29 +44,38 @@ d, n, m, alpha = symbols("d n m alpha")
     failure_probability=2e-9,
 )
 def linear_worst(p, rng, device):
+    """The quotient of the two sides of (27), and of (43), at the worst weights found of each kind."""
     s = setting(p, rng, device)
-    starting = s.phi.dphi(preactivations(s.X, s.init.W))
+    W0, v0 = s.init.W, s.init.v
+    starting = s.phi.dphi(preactivations(s.X, W0)) * v0
+
+    def ratio(W, v=v0):
+        moved = perturbation_norm(s.X, s.phi.dphi(preactivations(s.X, W)) * v - starting, rng)
+        return moved / right_side_both(s, W - W0, float((v - v0).norm()))
+
     radius = math.sqrt(p.d * math.log(p.d))
-
-    def ratio(W):
-        moved = perturbation_norm(s.X, s.phi.dphi(preactivations(s.X, W)) - starting, rng)
-        return moved / right_side(W - s.init.W, p.n, p.d)
-
-    climbed = climb_jacobian(s, radius, rng)[0]
-    made = {
-        "ascent": climbed,
-        "ascent nearer": climb_jacobian(s, radius / 4, rng)[0],
-        "one point": flipped(s, 1, radius),
-        "many points": flipped(s, p.d, radius),
-        "few replaced": replaced(s, round(math.log(p.d))),
+    climbed = climb_jacobian(s, radius, rng)
+    both = ratio(*climbed.pop("ascent in both"))
+    within = {
+        **{kind: ratio(W) for kind, (W, _) in climbed.items()},
+        "one point": ratio(flipped(s, 1, radius)),
+        "many points": ratio(flipped(s, p.d, radius)),
+        "few replaced": ratio(replaced(s, round(math.log(p.d)))),
     }
-    within = {name: ratio(W) for name, W in made.items()}
-    beyond = [ratio(replaced(s, round(share * p.m))) for share in (0.1, 0.3, 1.0)]
-    shape = structure(climbed - s.init.W, s.X)
+    beyond = [ratio(replaced(s, round(share * p.m), i)) for share in (0.3, 1.0) for i in range(3)]
+    # One v_r so far away that the last term of (43) is all that counts, for the neuron with most slope.
+    far = torch.zeros_like(v0)
+    far[(starting.square().T @ s.X.square().sum(dim=1)).argmax()] = 1e3 * p.m
+    alone = ratio(W0, v0 + far)
+    anywhere = max(*within.values(), *beyond)
+    shape = structure(climbed["ascent"][0] - W0, s.X)
     return {
         "within": max(within.values()),
-        "anywhere": max(*within.values(), *beyond),
+        "anywhere": anywhere,
         **within,
+        "both layers": max(anywhere, both, alone),
+        "ascent in both": both,
+        "v alone": alone,
         "rank one": shape.rank_one,
         "neurons": shape.neurons,
         "data direction": shape.data_direction,

@@ -3,6 +3,7 @@
 from whp.models.activation import Activation
 from whp.models.ascent import Ascent, Ball, UnitSphere, ascend
 from whp.models.closeness import ClosenessTrace, compare_descents, compare_with_linear
+from whp.models.general import Closeness, measure_closeness
 from whp.models.linear import LinearDescent, iterate_linear_descent
 from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
 
@@ -10,6 +11,7 @@ __all__ = [
     "Activation",
     "Ascent",
     "Ball",
+    "Closeness",
     "ClosenessTrace",
     "LinearDescent",
     "TwoLayer",
@@ -19,6 +21,7 @@ __all__ = [
     "compare_descents",
     "compare_with_linear",
     "iterate_linear_descent",
+    "measure_closeness",
     "train_first_layer",
     "train_two_layer",
 ]

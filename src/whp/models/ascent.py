@@ -48,12 +48,12 @@ class Ball:
     ----------
     centre : Tensor, shape (...)
         Of the shape of one start.
-    radius : float
-        Zero holds the variable at the centre.
+    radius : float or Tensor, shape (S, 1, ...)
+        One for all starts, or one for each. Zero holds the variable at the centre.
     """
 
     centre: Tensor
-    radius: float
+    radius: float | Tensor
 
     def project(self, x: Tensor) -> Tensor:
         """Shrink what is outside towards the centre."""
