@@ -181,12 +181,12 @@ shares = {
         quick=Design(
             Path(d=(5,), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": ["erf"], "data": ["rademacher"]},
-            trials=(1200, 2700),
+            trials=(1300, 2700),
         ),
         standard=Design(
             Path(d=(5, 7), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": MORE_ACTIVATIONS, "data": DATA},
-            trials=(1200, 2700),
+            trials=(1300, 2700),
             only=star,
         ),
     )(diagonal_share)

@@ -98,12 +98,12 @@ def variance(X, phi, expected, rng):
     quick=Design(
         Path(d=(8,), **TWICE),
         {"alpha": [0.1], "activation": ["relu"], "data": ["gaussian"]},
-        trials=(1200, 2700),
+        trials=(1300, 2700),
     ),
     standard=Design(
         Path(d=(8, 16), **TWICE),
         {"alpha": [0.1], "activation": ACTIVATIONS, "data": ["gaussian", "rademacher"]},
-        trials=(1200, 4050),
+        trials=(1300, 4050),
         only=star,
     ),
 )

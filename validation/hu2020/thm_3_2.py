@@ -76,12 +76,12 @@ def lean(cell):
     quick=Design(
         Path(d=(8,), **SIZES),
         {"alpha": [0.1], "activation": ["erf"], "data": ["gaussian"]},
-        trials=(1200, 2700),
+        trials=(1300, 2700),
     ),
     standard=Design(
         Path(d=(8, 16, 32), **SIZES),
         {"alpha": [0.05, 0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
-        trials=(1200, 4050),
+        trials=(1300, 4050),
     ),
     dtype="float32",
 )

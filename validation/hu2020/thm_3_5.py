@@ -61,12 +61,12 @@ def norms(trace):
     quick=Design(
         Path(d=(8,), **NARROW),
         {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian"]},
-        trials=(1200, 2700),
+        trials=(1300, 2700),
     ),
     standard=Design(
         Path(d=(8, 16), **NARROW),
         {"alpha": [0.05, 0.2], "activation": ["erf"], "data": ["gaussian"]},
-        trials=(1200, 4050),
+        trials=(1300, 4050),
     ),
     dtype="float32",
 )

@@ -129,8 +129,8 @@ def movement_longer(seed, kind, size, deviation, rate, room):
 
 
 @experiment(
-    quick=Design(Path(m=(8,)), {"deviation": [0.01]}, trials=(1200, 2700)),
-    standard=Design(Path(m=(6, 12)), {"deviation": [0.001, 0.01]}, trials=(1200, 2700)),
+    quick=Design(Path(m=(8,)), {"deviation": [0.01]}, trials=(1300, 2700)),
+    standard=Design(Path(m=(6, 12)), {"deviation": [0.001, 0.01]}, trials=(1300, 2700)),
 )
 def measured(p, rng, device):
     """A random model, with epsilon measured along its first steps; R is the least that covers them."""
