@@ -48,8 +48,8 @@ def signs(rng, p, rows, columns, device):
 
 
 @experiment(
-    quick=Design(Path(d=geometric(16, 128, 4), **SIZES), {"alpha": [0.2]}, trials=(8, 18)),
-    standard=Design(Path(d=geometric(48, 512, 5), **SIZES), {"alpha": [0.1, 0.2]}, trials=(8, 18)),
+    quick=Design(Path(d=geometric(16, 96, 4), **SIZES), {"alpha": [0.2]}, trials=(12, 18)),
+    standard=Design(Path(d=geometric(48, 512, 5), **SIZES), {"alpha": [0.05, 0.15]}, trials=(8, 18)),
     dtype="float32",  # sums of q signs are exact in it
     failure_probability=4e-10,
 )
@@ -74,8 +74,8 @@ def infinite(p, rng, device):
 
 
 @experiment(
-    quick=Design(Path(d=geometric(16, 96, 4), **SIZES), {"alpha": [0.2]}, trials=(27, 90)),
-    standard=Design(Path(d=geometric(40, 192, 5), **SIZES), {"alpha": [0.15, 0.2]}, trials=(27, 90)),
+    quick=Design(Path(d=geometric(16, 96, 4), **SIZES), {"alpha": [0.2]}, trials=(18, 90)),
+    standard=Design(Path(d=geometric(40, 192, 5), **SIZES), {"alpha": [0.15]}, trials=(18, 90)),
     dtype="float32",
 )
 def maxima(p, rng, device):
@@ -206,6 +206,9 @@ proposition = claim(
         statistic="correlation",
         quantity=r"\max_{i \ne j,\, k} |\rho_{ijk}|",
         bound=sympy.sqrt(sympy.log(n**2 * d) / q),
+        # The largest of N normal variables is sqrt(2 log N) less a term with log log N, which makes a growth
+        # by 0.05 here; to tell that from 0.1 would take twice the trials.
+        tolerance=0.15,
         rounding=ROUNDING,
         twins={"exponent": Twin("1/q in place of 1/sqrt(q)", bound=1 / q)},
     ),
