@@ -102,10 +102,10 @@ def variant(name, quick, standard, alphas, activations, data):
 
 
 well = variant(
-    "well", (8, 48, 4), (12, 120, 5), [0.1, 0.2], ["erf", "relu"], ["gaussian", "gaussian_two_level"]
+    "well", (8, 32, 4), (12, 120, 5), [0.1, 0.2], ["erf", "relu"], ["gaussian", "gaussian_two_level"]
 )
-ill = variant("ill", (8, 48, 4), (8, 64, 5), [0.2], ["erf"], ["one_small"])
-singular = variant("singular", (8, 48, 4), (8, 64, 5), [0.2], ["erf"], ["half_zero"])
+ill = variant("ill", (8, 32, 4), (8, 64, 5), [0.2], ["erf"], ["one_small"])
+singular = variant("singular", (8, 32, 4), (8, 64, 5), [0.2], ["erf"], ["half_zero"])
 
 TRAIN = r"\frac1n \sum_i (f_T(x_i) - f_*^{\mathrm{lin}1}(x_i))^2"
 TEST = r"\mathbb{E}_{x \sim \mathcal{D}} \min\{(f_T(x) - f_*^{\mathrm{lin}1}(x))^2, 1\}"
