@@ -73,7 +73,7 @@ def climb_jacobian(
         height(soft_slope(s.phi, 0.2)),
         (torch.stack(starts), v0.repeat(len(radii), 1), u),
         (Ball(W0, room[:, :1, None]), Ball(v0, room[:, 1:]), UnitSphere()),
-        steps=12,
+        steps=8,
         judge=height(s.phi.dphi),
     )
     best = {kind: 3 * k + int(found.values[3 * k : 3 * k + 3].argmax()) for k, kind in enumerate(kinds)}
