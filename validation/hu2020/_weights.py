@@ -27,7 +27,7 @@ TRAINING = (
 )
 TRAINING_BOTH = (
     r"Along training both layers: the same labels; $\eta = d/(4 \log n)$ for erf, 1/5 for relu,"
-    r" $T = 2 d \log(d) / \eta$ steps; looked at after 1, T/8, T/3 and T steps."
+    r" $T = d \log(d) / (2 \eta)$ steps; looked at after 1, T/8, T/3 and T steps."
 )
 
 
@@ -72,7 +72,7 @@ def training_weights(s: Setting, rng: np.random.Generator) -> list[torch.Tensor]
 def both_weights(p: Point, s: Setting, rng: np.random.Generator) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """(W(t), v(t)) at the steps looked at in training both layers, shapes (m, d) and (m,)."""
     rate = learning_rate(p)
-    last = math.ceil(2 * p.d * math.log(p.d) / rate)
+    last = math.ceil(p.d * math.log(p.d) / (2 * rate))
     steps, kept = looked_at(last), []
 
     def keep(t, state):  # type: ignore[no-untyped-def]
@@ -186,7 +186,7 @@ both_training = experiment(
     name="hu2020.lemma_d_13.both_training",
     quick=Design(Path(d=geometric(5, 20, 4), **WIDE), {"alpha": [0.2], "activation": ["erf"]}, (12, 27)),
     standard=Design(
-        Path(d=geometric(6, 28, 5), **WIDE), {"alpha": [0.2], "activation": ["erf", "relu"]}, (8, 18)
+        Path(d=geometric(6, 28, 5), **WIDE), {"alpha": [0.2], "activation": ["erf", "relu"]}, (12, 60)
     ),
     dtype="float32",
     failure_probability=2e-9,

@@ -53,7 +53,7 @@ lemma = claim(
         ),
         bound=RATE,
         twins={
-            "exponent": Twin("better by d", bound=RATE / d),
+            "exponent": Twin("better by d^(3/2)", bound=RATE / d**1.5),
             "data": Twin("without n, as for a mean over the data", bound=RATE / n),
         },
     ),

@@ -64,7 +64,7 @@ lemma = claim(
         quantity=r"\sup_{W, \tilde W} \|J_1(W, v) J_1(\tilde W, v)^\top - \Theta^{\mathrm{lin}1}\|",
         bound=RATE,
         twins={
-            "exponent": Twin("better by d", bound=RATE / d),
+            "exponent": Twin("better by d^(3/2)", bound=RATE / d**1.5),
             "data": Twin("without n, as for a mean over the data", bound=RATE / n),
         },
     ),
