@@ -41,6 +41,7 @@ AT_PRINTED_SIZES = Design(
     paper=AT_PRINTED_SIZES,
     dtype="float32",
     time_limit=3600,
+    memory_limit=24,  # of batches of 500 whole images in 256 channels; elsewhere far less is used
     needs=("mnist",),
 )
 def digits(p, rng, device):
@@ -61,6 +62,7 @@ def digits(p, rng, device):
     paper=AT_PRINTED_SIZES,
     dtype="float32",
     time_limit=3600,
+    memory_limit=24,  # of batches of 500 whole images in 256 channels; elsewhere far less is used
     needs=("cifar10",),
 )
 def objects(p, rng, device):

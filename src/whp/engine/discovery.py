@@ -15,7 +15,7 @@ import whp
 from whp.claims.claim import Claim, check_id
 from whp.claims.experiment import Experiment
 from whp.engine.loading import all_experiments, claims_in, load_file
-from whp.ensembles.datasets import require_known
+from whp.engine.needs import check_needs
 from whp.errors import ClaimError, UsageError, WhpError, fail, require
 
 NO_CLAIM_FILES = ("conftest.py", "setup.py", "test_*.py", "*_test.py")
@@ -177,8 +177,7 @@ def _check_experiments(claims: Iterable[Claim], known: dict[str, Experiment]) ->
             same = other is experiment
             rule = f"used for one experiment (first in {other.source.name}); give another name=..."
             require(same, f"{claim.id}: experiment name", rule, experiment.name, ClaimError)
-            for name in experiment.needs:
-                require_known(name)
+            check_needs(experiment)
     known.update(new)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import whp
 from whp.claims.experiment import Experiment
-from whp.ensembles.datasets import installed
+from whp.engine.needs import contents
 
 LABORATORY = ("ensembles", "bounds", "linalg", "models", "kernels", "seeding", "devices")
 LIBRARIES = ("numpy", "scipy", "torch")
@@ -50,9 +50,7 @@ def fingerprint(experiment: Experiment, home: Path) -> str:
         files.add(code)
     limits = f"{experiment.dtype} {experiment.time_limit!r} {experiment.memory_limit!r}"
     parts = [limits, *(f"{name} {version(name)}" for name in LIBRARIES)]
-    parts += [
-        f"{name} {found.digest if (found := installed(name)) else 'missing'}" for name in experiment.needs
-    ]
+    parts += contents(experiment)
     parts += [home.name, *(_dump(statement) for statement in body)]
     for file in sorted(files - {home}, key=_label):
         parts += [_label(file), *_dumps(file.read_bytes())]

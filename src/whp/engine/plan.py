@@ -18,12 +18,12 @@ from whp.engine.executors import LocalProcesses, SerialExecutor
 from whp.engine.fingerprint import fingerprint
 from whp.engine.forecast import Forecast, forecast
 from whp.engine.ledger import Ledger, Stream, check_file
+from whp.engine.needs import missing_needs
 from whp.engine.pilots import Clock, Pilot, find_pilot
 from whp.engine.refusals import refusal
 from whp.engine.runner import device_class, homes
 from whp.engine.schedule import Cell
 from whp.engine.worker import measure
-from whp.ensembles.datasets import missing_text
 from whp.errors import UsageError, WhpError
 
 PROBE = 1.0  # seconds that a probe gives to an experiment
@@ -182,7 +182,7 @@ def plan(
             cells[experiment.name] = [Cell(experiment, profile, v, home, stream) for v in values]
         if probe and ledger is not None:
             untimed = [own[0] for own in cells.values() if not _timings(own, ledger)]
-            _probe([cell for cell in untimed if not missing_text(cell.experiment.needs)], ledger, device)
+            _probe([cell for cell in untimed if not missing_needs(cell.experiment)], ledger, device)
         for experiment in referee.experiments:
             own = cells[experiment.name]
             known = set(ledger.load(own[0].stream)) if ledger else set()
@@ -241,7 +241,7 @@ def _row(
 
 def _reachable(made: Forecast, experiment: Experiment) -> Forecast:
     """A forecast, if what the experiment needs is there."""
-    absent = missing_text(experiment.needs)
+    absent = missing_needs(experiment)
     return replace(made, elsewhere=absent, text=f"not measured: {absent}") if absent else made
 
 

@@ -21,9 +21,9 @@ from whp.engine.executors import LocalProcesses, SerialExecutor, TrialExecutor
 from whp.engine.fingerprint import fingerprint
 from whp.engine.ledger import Ledger, Stream
 from whp.engine.loading import all_experiments, holds
+from whp.engine.needs import missing_needs
 from whp.engine.schedule import Cell, Lane, Schedule
 from whp.engine.worker import Task, measure
-from whp.ensembles.datasets import missing_text
 from whp.errors import UsageError, WhpError, require
 
 GRACE = 30.0  # seconds beyond three time limits after which compiled code is taken to be stuck
@@ -219,7 +219,7 @@ class _Session:
         """Make the cells, and give them what the ledger has."""
         places = homes(self._claims)
         for experiment in self._referee.experiments:
-            if absent := missing_text(experiment.needs):
+            if absent := missing_needs(experiment):
                 self._referee.leave_out(experiment, absent)
                 continue
             home = places[experiment.name]
