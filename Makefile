@@ -12,7 +12,7 @@ SMALL_MACHINE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint reference planned readme rivals twins repeat mutants mutmut clean clean-venv
+.PHONY: exponents help run test test-all bench lint reference planned readme rivals twins repeat mutants mutmut clean clean-venv
 
 help:
 	@echo "make run         install, check every claim of hu2020 (quick profile), write an HTML report"
@@ -22,8 +22,9 @@ help:
 	@echo "make bench       measure speed"
 	@echo "make reference   regenerate reports/reference (about an hour on two cores)"
 	@echo "make planned     set the plan of the standard run, made from a quick run alone, beside what it took"
+	@echo "make exponents   exponents against alpha, proved and measured, from the committed verdicts"
 	@echo "make rivals      compare whp with other tools on the same simulated claims (about ten minutes)"
-	@echo "make twins       run every false twin, quick and standard (the latter from the ledger, or half an hour)"
+	@echo "make twins       run every false twin, quick and standard (the latter from the ledger, or 12 minutes)"
 	@echo "make repeat      the quick profile 50 times with fresh seeds (about two hours; resumes)"
 	@echo "make mutants     change the library on purpose, a mistake at a time, and see the tests notice"
 	@echo "make clean       remove caches, ledgers and generated reports; make clean-venv: the environment too"
@@ -99,6 +100,11 @@ readme: $(INSTALLED)
 	@$(BIN)/python tools/update_readme.py
 	@$(BIN)/python tools/update_docs.py
 	@$(BIN)/python tools/update_summary.py
+	@$(BIN)/python tools/exponents.py
+
+# The exponents of Theorems 3.2, 3.5 and D.1 and of Figure 1c against alpha, from the same.
+exponents: $(INSTALLED)
+	@$(BIN)/python tools/exponents.py
 
 # The rivals, each at the version of tools/rivals/requirements.txt, in an environment of their own.
 RIVALS := .venv-rivals

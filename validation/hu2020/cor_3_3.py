@@ -73,7 +73,7 @@ def distance(p, rng, device):
     best = (Psi.double() @ LinearDescent(Psi[: p.n], y, eta).converged()).cpu().numpy()  # (n + test,)
     train = ((trace.train_outputs - best[: p.n]) ** 2).mean()
     test = np.minimum((trace.test_outputs - best[p.n :]) ** 2, 1).mean()
-    return {"train": train, "train times n": p.n * train, "test": test, "test times n": p.n * test}
+    return {"train": train, "train times n^2": p.n**2 * train, "test": test, "test times n^2": p.n**2 * test}
 
 
 def lean(cell):
@@ -113,6 +113,9 @@ TEST = r"\mathbb{E}_{x \sim \mathcal{D}} \min\{(f_T(x) - f_*^{\mathrm{lin}1}(x))
 
 def falls(name, measured, statistic, quantity):
     """The statement of the corollary."""
+    twins = {"sum": Twin("the mean multiplied by n^2", statistic=f"{statistic} times n^2", soft=1)}
+    if statistic == "train":  # on D the cap at one keeps it from growing for long
+        twins["ill-conditioned"] = Twin("an eigenvalue 1/d, and labels along it", experiment=ill, soft=1)
     return decay(
         name=name,
         experiment=measured,
@@ -120,10 +123,7 @@ def falls(name, measured, statistic, quantity):
         quantity=quantity,
         rounding=1e-4,
         soft=HIDDEN,
-        twins={
-            "ill-conditioned": Twin("an eigenvalue 1/d, and labels along it", experiment=ill, soft=1),
-            "sum": Twin("the mean multiplied by n", statistic=f"{statistic} times n", soft=1),
-        },
+        twins=twins,
     )
 
 
