@@ -44,7 +44,7 @@ MOVES = ((0.01, 0.0), (0.3, 0.0), (1.0, 0.0), (3.0, 0.0), (0.3, 1.0), (1.0, 1.0)
 @experiment(
     quick=Design(Path(d=geometric(16, 128, 4), **SIZES), {"alpha": [0.1], "activation": ["erf"]}, (8, 18)),
     standard=Design(
-        Path(d=geometric(24, 240, 5), **SIZES), {"alpha": [0.1], "activation": ["erf", "softplus"]}, (8, 18)
+        Path(d=geometric(24, 240, 5), **SIZES), {"alpha": [0.1], "activation": ["erf", "softplus"]}, (12, 27)
     ),
 )
 def smooth_worst(p, rng, device):
@@ -113,7 +113,7 @@ lemma = claim(
         quantity=rf"\sup_{{W, v}} {FIRST} / {SMOOTH}",
         bound=1,
         twins={
-            "exponent": Twin("better by sqrt(d)", bound=d**-0.5),
+            "exponent": Twin("better by d", bound=1 / d),
             "data": Twin("without sqrt(n), as for one data point", bound=n**-0.5),
         },
     ),
@@ -132,7 +132,7 @@ lemma = claim(
         quantity=rf"\sup_{{W, v}} {FIRST} / {LINEAR}",
         bound=1,
         twins={
-            "exponent": Twin("better by d^(1/4)", bound=d**-0.25),
+            "exponent": Twin("better by sqrt(d)", bound=d**-0.5),
             "data": Twin("without sqrt(n), as for one data point", bound=n**-0.5),
         },
     ),
@@ -141,7 +141,7 @@ lemma = claim(
         experiment=second_worst,
         quantity=r"\sup_{W, \tilde W} \|J_2(W) - J_2(\tilde W)\| / \|W - \tilde W\|_F",
         bound=(n / (m * d)) ** 0.5,
-        twins={"exponent": Twin("better by d^(1/4)", bound=(n / (m * d)) ** 0.5 / d**0.25)},
+        twins={"exponent": Twin("better by sqrt(d)", bound=(n / (m * d)) ** 0.5 / d**0.5)},
     ),
     rate(
         name="(42), (43), training",
