@@ -44,14 +44,15 @@ proposition = claim(
         width=Twin("m = d^(1 + alpha)", experiment=too_narrow),
     ),
     both("vartheta_0 = 0", wide_centred),
-    both("vartheta_0 = 0, m = 8 d^(1 + alpha)", narrow),
+    both("vartheta_0 = 0, narrower", narrow),
     title="The NTK of both layers at initialisation is close to a linear kernel",
     locus="Proposition D.11",
     assumptions=[
         X_ASSUMPTION,
         PHI_ASSUMPTION,
         W_ASSUMPTION,
-        r"$m = d^{2+\alpha}$ as in Theorem D.1, and $m = 8 d^{1+\alpha}$ where $\vartheta_0 = 0$, as"
+        r"$m = d^{2+\alpha}$ as in Theorem D.1, and $m = 8 d^{1+\alpha}$ (in the profile"
+        r" quick $d^{1.4+\alpha}$) where $\vartheta_0 = 0$, as"
         r" Propositions D.2 and D.8 admit; $n = d^{1+\alpha}$. The paper leaves the constants open.",
     ],
 )

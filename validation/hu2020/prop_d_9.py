@@ -47,7 +47,7 @@ def star(cell):
     quick=Design(
         Path(d=geometric(16, 112, 4), **PATH),
         {"alpha": [0.2], "activation": ["softplus", "erf"], "data": ["gaussian"]},
-        trials=(12, 61),
+        trials=(14, 61),
     ),
     standard=Design(
         Path(d=geometric(16, 160, 5), **PATH),
@@ -56,7 +56,7 @@ def star(cell):
             "activation": ["erf", "relu", "tanh", "softplus", "centred_softplus", "leaky_relu", "sigmoid"],
             "data": DATA,
         },
-        trials=(12, 61),
+        trials=(14, 61),
         only=star,
     ),
     failure_probability=5 * CERTIFIED,
