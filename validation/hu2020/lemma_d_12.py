@@ -16,8 +16,9 @@ Measured  The supremum of the quotient of the two sides by search, and its large
           moved or not. (43): as for (27), with v moved too: ascent in balls of radius R = sqrt(d log d)
           for both, and one v_r far away. (44): one neuron is worst, exactly;
           ascent over the pair (w, w~).
-Worst     (44) is attained, by w, w~ on one side of zero along the top singular vector of X; (42) is
-          loose in v: the data support sqrt(n/(m d)) there too, as in (43).
+Worst     (44) is attained, near zero along the top singular vector of X: the printed rate is exact. So
+          is (43) in v, by one v_r far away. (42) is loose: in v the data support sqrt(n/(m d)), as in
+          (43), and in W they support 1 / sqrt(m), as in (26).
 """
 
 from __future__ import annotations

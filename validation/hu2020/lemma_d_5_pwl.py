@@ -8,12 +8,13 @@ Claim     With high probability over X and W(0), for all W in R^(m x d) at once 
 Measured  The supremum of the quotient of the two sides by search, over ||W - W(0)||_F <= R = sqrt(d log d)
           and over all W; and its largest value along training. The search: ascent in the balls of
           radius R and R/4, with a sigmoid for the step phi' and the step itself as judge; the
-          cheapest flips towards one data point and towards d of them; and k neurons replaced by
-          one and the same, for k up to m.
+          cheapest flips towards the data point at which R flips most signs, and towards d points;
+          and k neurons replaced by one and the same, for k up to m.
 Proof     fixes lambda, and then lets it depend on W. Uniform convergence of empirical measures (DKW) in
           place of Hoeffding's inequality for one lambda mends it.
-Worst     All neurons replaced by one and the same: the quotient tends to a constant, so over all W the
-          printed rate is exact. Within R the worst found is of rank one, along a data point.
+Worst     All neurons replaced by one and the same: the quotient tends to a constant near 1/2 for relu, so
+          over all W the printed rate is exact. Within R the worst found are flips towards one data
+          point, nearly of rank one.
 """
 
 from __future__ import annotations
