@@ -48,8 +48,8 @@ def signs(rng, p, rows, columns, device):
 
 
 @experiment(
-    quick=Design(Path(d=geometric(16, 96, 4), **SIZES), {"alpha": [0.2]}, trials=(12, 18)),
-    standard=Design(Path(d=geometric(48, 512, 5), **SIZES), {"alpha": [0.05, 0.15]}, trials=(8, 18)),
+    quick=Design(Path(d=geometric(16, 96, 4), **SIZES), {"alpha": [0.2]}, trials=(12, 60)),
+    standard=Design(Path(d=geometric(48, 512, 5), **SIZES), {"alpha": [0.05, 0.15]}, trials=(8, 40)),
     dtype="float32",  # sums of q signs are exact in it
     failure_probability=4e-10,
 )
@@ -114,12 +114,12 @@ def finite(p, rng, device):
     quick=Design(
         Path(d=geometric(30_000, 1_000_000, 4), **SIZES, pairs=1_000_000 / d),
         {"alpha": [0.01]},
-        trials=(8, 27),
+        trials=(8, 60),
     ),
     standard=Design(
         Path(d=geometric(30_000, 3_000_000, 5), **SIZES, pairs=3_000_000 / d),
         {"alpha": [0.01]},
-        trials=(8, 27),
+        trials=(8, 60),
     ),
     dtype="float32",
 )

@@ -72,12 +72,12 @@ def star(cell):
     quick=Design(
         Path(d=geometric(16, 96, 4), **SIZES),
         {"alpha": [0.2], "activation": ["erf"], "data": ["rademacher"]},
-        trials=(8, 27),
+        trials=(8, 60),
     ),
     standard=Design(
         Path(d=geometric(32, 330, 5), **SIZES),
         {"alpha": [0.2], "activation": ["erf", "tanh", "relu"], "data": ["gaussian", "rademacher"]},
-        trials=(8, 27),
+        trials=(8, 60),
         only=star,
     ),
     dtype="float32",
@@ -91,12 +91,12 @@ def constant_norms(p, rng, device):
     quick=Design(
         Path(d=geometric(16, 96, 4), **SIZES),
         {"alpha": [0.2], "activation": ["relu"], "data": ["gaussian"]},
-        trials=(12, 40),
+        trials=(12, 60),
     ),
     standard=Design(
         Path(d=geometric(32, 330, 5), **SIZES),
         {"alpha": [0.2], "activation": ["relu", "softplus"], "data": ["gaussian"]},
-        trials=(8, 27),
+        trials=(8, 60),
     ),
     dtype="float32",
     failure_probability=5e-10,
