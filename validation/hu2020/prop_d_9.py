@@ -91,7 +91,7 @@ LIN = r"\Theta_2^* - \Theta^{\mathrm{lin}2}"
 
 
 def term(name, quantity, expression, **more):
-    """The rate of one term; its false twin is a rate better by d^(3/4)."""
+    """The rate of one term; its false twin is a rate better by d."""
     return rate(
         name=name,
         experiment=expansion,
@@ -99,7 +99,7 @@ def term(name, quantity, expression, **more):
         quantity=quantity,
         bound=expression,
         floor=1e-9,
-        twins={"exponent": Twin("better by d^(3/4)", bound=expression / d**0.75), **more},
+        twins={"exponent": Twin("better by d", bound=expression / d), **more},
     )
 
 
