@@ -184,7 +184,7 @@ def right_side_both(s: Setting, shift: torch.Tensor, moved: float) -> float:
 
 both_training = experiment(
     name="hu2020.lemma_d_13.both_training",
-    quick=Design(Path(d=geometric(5, 20, 4), **WIDE), {"alpha": [0.2], "activation": ["erf"]}, (12, 27)),
+    quick=Design(Path(d=geometric(5, 20, 4), **WIDE), {"alpha": [0.2], "activation": ["erf"]}, (12, 60)),
     standard=Design(
         Path(d=geometric(6, 28, 5), **WIDE), {"alpha": [0.2], "activation": ["erf", "relu"]}, (12, 60)
     ),

@@ -15,7 +15,7 @@ from whp.models.jacobians import first_layer_gram, preactivations, pull_back, so
 from ._weights import Setting
 
 Elementwise = Callable[[torch.Tensor], torch.Tensor]
-STEPS = 18
+STEPS = 12
 
 
 # --- J_1 against J_1 at the start

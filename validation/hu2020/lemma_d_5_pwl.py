@@ -35,7 +35,7 @@ d, n, m, alpha = symbols("d n m alpha")
 
 
 @experiment(
-    quick=Design(Path(d=geometric(12, 44, 4), **SIZES), {"alpha": [0.2], "activation": ["relu"]}, (12, 27)),
+    quick=Design(Path(d=geometric(8, 32, 4), **SIZES), {"alpha": [0.2], "activation": ["relu"]}, (12, 27)),
     standard=Design(
         Path(d=geometric(11, 110, 5), **SIZES),
         {"alpha": [0.2], "activation": ["relu", "leaky_relu"]},
@@ -66,7 +66,9 @@ def linear_worst(p, rng, device):
         "many points": ratio(flipped(s, p.d, radius)),
         "few replaced": ratio(replaced(s, round(math.log(p.d)))),
     }
-    beyond = [ratio(replaced(s, round(share * p.m), i)) for share in (0.3, 1.0) for i in range(3)]
+    beyond = [
+        ratio(replaced(s, round(share * p.m), i)) for share, i in ((0.3, 0), (1.0, 0), (1.0, 1), (1.0, 2))
+    ]
     # One v_r so far away that the last term of (43) is all that counts, for the neuron with most slope.
     far = torch.zeros_like(v0)
     far[(starting.square().T @ s.X.square().sum(dim=1)).argmax()] = 1e3 * p.m

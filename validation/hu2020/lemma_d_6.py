@@ -26,7 +26,7 @@ RATE = n / d ** (1 + alpha / 7)
 
 
 @experiment(
-    quick=Design(Path(d=geometric(8, 32, 4), **SIZES), {"alpha": [0.2], "activation": ["erf"]}, (8, 18)),
+    quick=Design(Path(d=geometric(8, 26, 4), **SIZES), {"alpha": [0.2], "activation": ["erf"]}, (8, 18)),
     standard=Design(
         Path(d=geometric(8, 80, 5), **SIZES), {"alpha": [0.2], "activation": ["erf", "relu"]}, (8, 18)
     ),
