@@ -222,7 +222,7 @@ lemma = claim(
         quantity=r"\max_i \sup_{t \le T} |M_i| / (m^{2/3} \|W(t) - W(0)\|^{2/3} + \sqrt{m \log n})",
         bound=1,
         rounding=1e-4,
-        twins={"exponent": Twin("better by d", bound=1 / d)},
+        twins={"exponent": Twin("better by d^(3/2)", bound=d**-1.5)},
     ),
     title="Few neurons change sign when the weights move",
     locus="proof of Lemma D.5, (31)-(33)",
