@@ -104,7 +104,8 @@ def star(cell):
 
 def variant(name, measure, quick, standard, activations, alphas):
     """A measurement along the path of one of the cases."""
-    cells = {"alpha": alphas, "activation": activations, "data": ["gaussian", "rademacher"]}
+    data = ["gaussian"] if measure is unequal_rates else ["gaussian", "rademacher"]
+    cells = {"alpha": alphas, "activation": activations, "data": data}
     return experiment(
         name=f"hu2020.thm_d_1.{name}",
         quick=Design(
@@ -123,9 +124,7 @@ def variant(name, measure, quick, standard, activations, alphas):
     )(measure)
 
 
-centred = variant(
-    "centred", both_layers, (5, 20, 4), (5, 50, 5), ["erf", "tanh"], [0.05, 0.1, 0.15, 0.2, 0.24]
-)
+centred = variant("centred", both_layers, (5, 20, 4), (5, 50, 5), ["erf", "tanh"], [0.05, 0.1, 0.2, 0.24])
 wide = variant("wide", both_layers, (5, 16, 4), (5, 32, 5), ["relu", "softplus"], [0.1, 0.2])
 unequal = variant("unequal", unequal_rates, (5, 20, 4), (5, 40, 5), ["erf"], [0.2])
 
