@@ -67,7 +67,7 @@ def decays(experiments, statistic, quantity):
             quantity=quantity,
             rounding=1e-4,
             soft=HIDDEN,
-            twins={"sum": Twin("the mean multiplied by n", statistic=f"{statistic} times n", soft=1)},
+            twins={"sum": Twin("the mean multiplied by n^2", statistic=f"{statistic} times n^2", soft=1)},
         )
         for name, measured in experiments.items()
     ]
@@ -86,7 +86,7 @@ def rates(experiments, statistic, quantity, bounds):
             soft=HIDDEN,
             twins={
                 "exponent": Twin(
-                    "better by d^(3/2), no logarithms hidden", bound=bounds[name] / d**1.5, soft=1
+                    "better by d^(5/2), no logarithms hidden", bound=bounds[name] / d**2.5, soft=1
                 )
             },
         )

@@ -78,9 +78,9 @@ def small(p, rng, device):
 def second_layer(p, rng, device):
     trace = train(p, rng, device, TEST_POINTS)
     return norms(trace) | {
-        "train times n": p.n * trace.train_gap.max(),
+        "train times n^2": p.n**2 * trace.train_gap.max(),
         "test": trace.test_gap.max(),
-        "test times n": p.n * trace.test_gap.max(),
+        "test times n^2": p.n**2 * trace.test_gap.max(),
     }
 
 

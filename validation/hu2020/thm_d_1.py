@@ -80,9 +80,9 @@ def small(p, rng, device):
 def both_layers(p, rng, device):
     trace = train(p, rng, device, TEST_POINTS)
     return norms(trace) | {
-        "train times n": p.n * trace.train_gap.max(),
+        "train times n^2": p.n**2 * trace.train_gap.max(),
         "test": trace.test_gap.max(),
-        "test times n": p.n * trace.test_gap.max(),
+        "test times n^2": p.n**2 * trace.test_gap.max(),
     }
 
 
@@ -91,7 +91,7 @@ def unequal_rates(p, rng, device):
     gap = train(p, rng, device, 0, UNEQUAL).train_gap.max()
     rng.bit_generator.state = state  # the same draw beside the model of equal rates
     other = train(p, rng, device, 0, UNEQUAL, weighted=False).train_gap.max()
-    return {"train": gap, "train times n": p.n * gap, "excess": other - gap, "reverse": gap - other}
+    return {"train": gap, "train times n^2": p.n**2 * gap, "excess": other - gap, "reverse": gap - other}
 
 
 def star(cell):
