@@ -39,7 +39,7 @@ STATEMENTS = (
     Statement("thm_3_5_dist", "second layer, distribution", 1 / 2, "D.5.3"),
     Statement("thm_d_1_dist", "both layers, distribution", 1 / 2, "D.6.3"),
 )
-FIGURE_1C = "fig_1c"
+FIGURE_1C = ("fig_1c", "fig_1c_corrected")
 COLOURS = {
     "erf": FIT,
     "relu": BAD,
@@ -87,7 +87,7 @@ def decays(records: Sequence[dict], name: str) -> list[Measured] | None:
             )
             for cell in found[0]["cells"]
             if (cell["test"].startswith("decay") and "unequal" not in cell["test"])
-            or (name == FIGURE_1C and cell["test"].startswith("width"))
+            or (name in FIGURE_1C and cell["test"].startswith("width"))
         ),
         key=lambda one: (one.alpha or 0.0, one.activation, one.data),
     )
@@ -126,11 +126,12 @@ def table(records: Sequence[dict]) -> str:
             for one in measured
             if one.alpha
         ]
-    for one in decays(records, FIGURE_1C) or []:
-        rows.append(
-            f"| `{FIGURE_1C}` | | {one.check} | | {one.estimate:.3f} | [{one.low:.3f}, {one.high:.3f}]"
+    for name in FIGURE_1C:
+        rows += [
+            f"| `{name}` | | {one.check} | | {one.estimate:.3f} | [{one.low:.3f}, {one.high:.3f}]"
             f" | d^({one.high:+.3f}) |"
-        )
+            for one in decays(records, name) or []
+        ]
     lines = [
         "# How fast networks come close to linear models",
         "",
@@ -185,7 +186,8 @@ def figure(records: Sequence[dict]) -> str:
                 marker = "o" if one.data == "gaussian" else "s"
                 axes.plot([x], [one.estimate], marker, color=colour, markeredgecolor=PAPER, label=name)
             axes.legend(fontsize=6.5, loc="lower left", frameon=False)
-        for one, line in zip(decays(records, FIGURE_1C) or [], (":", "-."), strict=False):
+        curves = [one for name in FIGURE_1C for one in decays(records, name) or []]
+        for one, line in zip(curves, (":", "-.", "--"), strict=False):
             grid[1, 2].axhline(one.estimate, color=MUTED, linestyle=line, linewidth=1.0)
             grid[1, 2].annotate(
                 f"Figure 1c, {one.check}", (0.0, one.estimate), fontsize=6.5, color=MUTED, va="bottom"
