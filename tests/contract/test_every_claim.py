@@ -24,6 +24,11 @@ HU2020 = [
     *("lemma_b_1", "lemma_b_2", "lemma_b_3", "prop_3_4", "prop_3_4_frobenius"),
     *("prop_d_3", "prop_d_3_bernstein", "prop_d_4", "prop_d_7_movement"),
     *("thm_3_2_train", "thm_3_2_dist", "fig_5"),
+    *("thm_c_2", "prop_d_8", "prop_d_9", "prop_d_10", "theta_lin2_norm", "prop_d_11"),
+    *("lemma_d_5_smooth", "lemma_d_5_pwl", "sign_flips", "lemma_d_6", "lemma_d_12", "lemma_d_13"),
+    *("cor_3_3", "thm_3_5_train", "thm_3_5_dist", "thm_d_1_train", "thm_d_1_dist"),
+    *("rademacher_37", "traces", "prop_4_1", "sec_4_1_deep"),
+    *("fig_1a", "fig_1b", "fig_1c", "fig_2", "fig_3", "fig_4", "edges_assumption_3_1"),
 ]
 
 

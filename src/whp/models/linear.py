@@ -144,7 +144,8 @@ class LinearDescent:
         MeasurementError
             If the iterates have grown beyond float64 (``eta`` above `stable_limit`).
         """
-        return self._at(t) @ self._B
+        weights: Tensor = self._at(t) @ self._B
+        return weights
 
     def _at(self, t: Steps) -> Tensor:
         """Return the coefficients of the ``B_k`` in ``w(t)``, shape (r,) or (len(t), r)."""
@@ -183,7 +184,8 @@ class LinearDescent:
 
     def train_predictions(self, t: Steps) -> Tensor:
         """Return ``u(t) = Phi w(t)``, shape (n,) or (len(t), n), float64."""
-        return self._at(t) @ self._outputs.T
+        outputs: Tensor = self._at(t) @ self._outputs.T
+        return outputs
 
     def omega_norm(self, t: Steps) -> Tensor:
         """Return the Euclidean norm of ``w(t)`` without forming it, shape () or (len(t),), float64."""
