@@ -107,7 +107,7 @@ def case(name, width, main, other):
     measured = experiment(
         name=f"hu2020.prop_d_10.tails, {name}",
         quick=Design(
-            Path(d=(8,), **sizes),
+            Path(d=(6,), **sizes),
             {"alpha": [0.1], "activation": [main], "data": ["gaussian"]},
             trials=(1280, 2880),
         ),

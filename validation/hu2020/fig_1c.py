@@ -53,7 +53,7 @@ def dimensions(name, m, quick, standard, paper):
     )(by_dimension)
 
 
-printed_width = dimensions("printed_width", 256, (25, 200, 4), (25, 200, 4), (25, 200, 4))
+printed_width = dimensions("printed_width", 256, (25, 100, 3), (25, 200, 4), (25, 200, 4))
 below = dimensions("below", 256, (6, 24, 4), (6, 24, 5), (6, 24, 5))
 growing_width = dimensions("growing_width", d**2, (6, 24, 4), (5, 40, 5), (5, 64, 6))
 

@@ -24,7 +24,7 @@ PRINTED = {"n": 10_000, "m": 20_000}
 
 
 @experiment(
-    quick=Design(Path(d=geometric(32, 256, 4), n=1000, m=2000), {"activation": ["erf"]}, trials=(8, 8)),
+    quick=Design(Path(d=geometric(32, 256, 4), n=600, m=1200), {"activation": ["erf"]}, trials=(8, 8)),
     standard=Design(Path(d=(23, 45, 91, 181, 362), n=2500, m=5000), {"activation": ["erf"]}, trials=(8, 8)),
     paper=Design(Path(d=geometric(16, 2048, 15), **PRINTED), {"activation": ["erf"]}, trials=(8, 18)),
     dtype="float32",

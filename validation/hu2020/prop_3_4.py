@@ -73,8 +73,8 @@ square = experiment(
     name="hu2020.prop_3_4.square",
     quick=Design(
         Path(d=geometric(32, 256, 4), n=d ** (1 + alpha), m=d ** (1 + alpha), even=["m"]),
-        {"alpha": [0.2], "activation": ACTIVATIONS, "data": ["gaussian"]},
-        trials=(12, 27),
+        {"alpha": [0.2], "activation": ["erf", "relu"], "data": ["gaussian"]},
+        trials=(12, 40),
     ),
     standard=Design(
         Path(d=geometric(64, 1024, 5), n=d ** (1 + alpha), m=d ** (1 + alpha), even=["m"]),

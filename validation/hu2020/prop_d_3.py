@@ -96,7 +96,7 @@ def variance(X, phi, expected, rng):
 
 @experiment(
     quick=Design(
-        Path(d=(8,), **TWICE),
+        Path(d=(6,), **TWICE),
         {"alpha": [0.1], "activation": ["relu"], "data": ["gaussian"]},
         trials=(1300, 2700),
     ),

@@ -99,7 +99,7 @@ def small(p, rng, device):
     name="hu2020.thm_3_2",
     quick=Design(
         Path(d=geometric(16, 128, 4), **SIZES),
-        {"alpha": [0.24], "activation": ["erf", "relu"], "data": ["gaussian"]},
+        {"alpha": [0.24], "activation": ["erf"], "data": ["gaussian"]},
         trials=(12, 60),
     ),
     standard=Design(
