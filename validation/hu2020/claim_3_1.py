@@ -40,7 +40,8 @@ def lengths(p, rng, device):
 
 @experiment(
     quick=Design(QUICK, {"data": ["gaussian", "rademacher"]}, trials=(12, 60)),
-    standard=Design(STANDARD, {"data": DATA}, trials=(8, 40)),
+    standard=Design(STANDARD, {"data": ["gaussian", "rademacher", "gaussian_two_level"]}, trials=(8, 40)),
+    paper=Design(STANDARD, {"data": DATA}, trials=(8, 40)),
     dtype="float32",
     failure_probability=2e-10,
 )

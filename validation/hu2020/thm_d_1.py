@@ -66,7 +66,7 @@ def norms(trace):
         trials=(1300, 2700),
     ),
     standard=Design(
-        Path(d=(6, 12), **SIZES),
+        Path(d=(5, 8), **SIZES),
         {"alpha": [0.05, 0.2], "activation": ["erf"], "data": ["gaussian"]},
         trials=(1300, 4050),
     ),
