@@ -62,7 +62,7 @@ def loss(f, y):
 
 @experiment(
     name="hu2020.fig_1",
-    quick=Design(Path(d=(50,), n=2000, m=256, tests=500), {"speed": [20]}, trials=(8, 12)),
+    quick=Design(Path(d=(50,), n=1500, m=256, tests=500), {"speed": [20]}, trials=(8, 12)),
     standard=Design(Path(d=(50,), n=20_000, m=256, tests=2000), {"speed": [20]}, trials=(8, 18)),
     paper=Design(Path(d=(50,), n=20_000, m=256, tests=2000), {"speed": [1]}, trials=(8, 18)),
     dtype="float32",
@@ -120,7 +120,7 @@ def run(p, rng, device):
 
 SETTING = (
     "phi = erf, width 256, d = 50, 20,000 training and 2,000 test points from N(0, I), labels from a random"
-    " two-layer erf network of width 5 (in quick 2,000 and 500 points).",
+    " two-layer erf network of width 5 (in quick 1,500 and 500 points).",
     "Learning rate 0.01 d = 0.5, about 0.01 / ||NTK||: the figure's is not printed. In quick and standard"
     " one step at 20 times the rate stands for 20 steps.",
 )

@@ -26,7 +26,7 @@ SHOWN = sorted({int(step) for step in np.rint(np.geomspace(1, LAST, 20))})
 
 
 @experiment(
-    quick=Design(Path(d=(20,), n=800, m=256, tests=400), trials=(8, 18)),
+    quick=Design(Path(d=(20,), n=600, m=256, tests=400), trials=(8, 18)),
     standard=Design(Path(d=(20,), n=4000, m=256, tests=1000), trials=(8, 18)),
     paper=Design(Path(d=(20,), n=20_000, m=256, tests=2000), trials=(8, 18)),
     dtype="float32",
@@ -94,7 +94,7 @@ figure = claim(
     regime="form",
     assumptions=[
         "phi = ReLU, x from N(0, I), y = |x| / sqrt(d) + ReLU(a . x) with |a| = 1, both layers trained.",
-        "d = 20, width 256, n = 4,000 (800 in quick, 20,000 in paper), learning rate 1/2: none is printed.",
+        "d = 20, width 256, n = 4,000 (600 in quick, 20,000 in paper), learning rate 1/2: none is printed.",
     ],
     plots=[
         Plot(

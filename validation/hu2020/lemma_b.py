@@ -30,7 +30,7 @@ def excess(left, right):
     return left / right - 1 if right > 0 else (0.0 if left == 0 else np.inf)
 
 
-def climb(ratio, shape, steps=200, starts=4):
+def climb(ratio, shape, steps=200, starts=2):
     """Return an ascent of ``ratio(A)`` over matrices (or pairs of them) of a shape, by gradients."""
 
     def ascend(rng):

@@ -86,16 +86,14 @@ def variance(X, phi, expected, rng):
     K = X @ X.T / d  # (n, n)
     W = torch.from_numpy(rng.standard_normal((FRESH, d))).to(X)
     P = phi.dphi(X @ W.T / d**0.5)  # (n, FRESH)
-    second = torch.zeros_like(K)
-    for p in P.T:  # Theta^(r) = diag(p) K diag(p)
-        T = p[:, None] * K * p
-        second.addmm_(T, T, alpha=1 / FRESH)
+    T = P.T[:, :, None] * K * P.T[:, None, :]  # (FRESH, n, n): Theta^(r) = diag(p) K diag(p)
+    second = (T @ T).mean(dim=0)
     return float(torch.linalg.eigvalsh(second - expected @ expected)[-1])
 
 
 @experiment(
     quick=Design(
-        Path(d=(6,), **TWICE),
+        Path(d=(8,), **TWICE),
         {"alpha": [0.1], "activation": ["relu"], "data": ["gaussian"]},
         trials=(1300, 2700),
     ),

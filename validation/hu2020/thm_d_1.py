@@ -126,7 +126,7 @@ def variant(name, measure, quick, standard, activations, alphas):
 
 centred = variant("centred", both_layers, (5, 20, 4), (5, 50, 5), ["erf", "tanh"], [0.05, 0.1, 0.2, 0.24])
 wide = variant("wide", both_layers, (5, 16, 4), (5, 32, 5), ["relu", "softplus"], [0.1, 0.2])
-unequal = variant("unequal", unequal_rates, (5, 28, 4), (5, 40, 5), ["erf"], [0.2])
+unequal = variant("unequal", unequal_rates, (5, 24, 4), (5, 40, 5), ["erf"], [0.2])
 
 ASSUMPTIONS = [
     X_ASSUMPTION,
