@@ -123,7 +123,7 @@ narrow = variant(
     (12, 60),
 )
 wide = variant("wide", WIDE, (5, 24, 4), (5, 50, 5), ["relu", "softplus"], [0.1, 0.2], (8, 27))
-slow = variant("slow", NARROW, (8, 48, 4), (16, 160, 5), ["erf"], [0.1], (12, 60))
+slow = variant("slow", NARROW, (16, 96, 4), (16, 160, 5), ["erf"], [0.1], (12, 60))
 
 ASSUMPTIONS = [
     X_ASSUMPTION,
