@@ -20,7 +20,7 @@ help:
 	@echo "make test-all    the same with the slow tests"
 	@echo "make lint        style and types only"
 	@echo "make bench       measure speed"
-	@echo "make reference   regenerate reports/reference (about an hour on two cores)"
+	@echo "make reference   regenerate reports/reference (about half an hour on two cores)"
 	@echo "make planned     set the plan of the standard run, made from a quick run alone, beside what it took"
 	@echo "make exponents   exponents against alpha, proved and measured, from the committed verdicts"
 	@echo "make rivals      compare whp with other tools on the same simulated claims (about ten minutes)"
