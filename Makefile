@@ -24,7 +24,7 @@ help:
 	@echo "make planned     set the plan of the standard run, made from a quick run alone, beside what it took"
 	@echo "make exponents   exponents against alpha, proved and measured, from the committed verdicts"
 	@echo "make rivals      compare whp with other tools on the same simulated claims (about ten minutes)"
-	@echo "make twins       run every false twin, quick and standard (the latter from the ledger, or 12 minutes)"
+	@echo "make twins       run every false twin, quick and standard (the latter from the ledger, or a quarter of an hour)"
 	@echo "make repeat      the quick profile 50 times with fresh seeds (about two hours; resumes)"
 	@echo "make mutants     change the library on purpose, a mistake at a time, and see the tests notice"
 	@echo "make clean       remove caches, ledgers and generated reports; make clean-venv: the environment too"
