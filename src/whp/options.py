@@ -51,7 +51,7 @@ Selection = Annotated[
     ),
 ]
 Profile = Annotated[
-    str, typer.Option(help="quick (seconds), standard (about a quarter of an hour) or paper (the printed sizes).")
+    str, typer.Option(help="quick (seconds), standard (a quarter of an hour) or paper (the printed sizes).")
 ]
 Seed = Annotated[int | None, typer.Option(help="Root seed of all trials.  [default: 0]", show_default=False)]
 Jobs = Annotated[

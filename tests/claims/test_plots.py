@@ -99,7 +99,7 @@ def test_a_plot_needs_lines_and_an_experiment_that_is_measured():
         return 1.0
 
     check = rate(experiment=curves, quantity="Y", bound=1, twins={"t": Twin("d", bound=1 / d)})
-    with pytest.raises(ClaimError, match="of experiments of its checks, got 'test.other'"):
+    with pytest.raises(ClaimError, match=r"of experiments of its checks, got 'test\.other'"):
         claim(
             "test_plots.a", check, title="T", locus="1", plots=[Plot("P", "x", "y", [Line("l", other, LOSS)])]
         )
