@@ -55,7 +55,7 @@ def test_true_statement_passes_and_its_twin_fails(simulate):
     check = always(experiment=search(means, given=NUMBERS), statement=r"|ab| \le (a^2+b^2)/2", twins=twins)
     verdict = simulate.run([claim("test.means", check, title="T", locus="L")])["test.means"]
     assert (verdict.outcome, verdict.twins["constant"]) == (Outcome.PASS, Outcome.FAIL)
-    assert verdict.advice.endswith("No counterexample in 2000 inputs.")
+    assert verdict.advice.endswith("No counterexample in 1000 inputs.")
     assert "does not prove" in verdict.cells[0].validity
 
 
