@@ -33,6 +33,14 @@ def test_a_plot_shows_its_words():
         assert word in svg
 
 
+def test_ticks_are_plain_numbers():
+    line = {**plot()["lines"][0], "x": [1.0, 3.0], "mean": [0.6, 0.3], "low": [0.6, 0.3], "high": [0.6, 0.3]}
+    for drawing in (plot_svg(plot()), plot_svg(plot(lines=[line]))):
+        assert "mathdefault" not in drawing
+    assert ">0.5<" in plot_svg(plot(lines=[line]))  # less than a decade still has numbers
+    assert ">100<" in plot_svg(plot())
+
+
 def test_a_plot_without_data_is_not_drawn():
     assert drawn({"plots": [plot(lines=[EMPTY])]}) == []
     assert drawn({}) == []

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from whp.report.draw import numbers
 from whp.report.run import Record
 from whp.report.svg import BAD, CLAIM, FIT, GOOD, MUTED, OPEN, style, to_svg
+from whp.report.words import show
 
 COLOURS = (FIT, BAD, GOOD, OPEN, CLAIM, MUTED)
 WIDTH, HEIGHT, LEGEND = 4.3, 2.9, 0.17  # inches; the legend's height a row
@@ -62,8 +67,10 @@ def _panel(figure: Figure, plot: Record, index: int) -> None:
         _curve(axes, plot, line)
     if plot["log_x"]:
         axes.set_xscale("log")
+        _plain_ticks(axes.xaxis)
     if plot["log_y"]:
         axes.set_yscale("log")
+        _plain_ticks(axes.yaxis)
     axes.minorticks_off()
     axes.set_xlabel(plot["x"])
     axes.set_ylabel(plot["y"])
@@ -73,6 +80,14 @@ def _panel(figure: Figure, plot: Record, index: int) -> None:
     figure.legend(
         handles, labels, loc="lower left", bbox_to_anchor=anchor, ncols=2, frameon=False, fontsize=7.5
     )
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Numbers in words of the report, as formulas are not drawn; more than one where there is no decade."""
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    axis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2 else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda x, position: show(x)))
 
 
 def _curve(axes: Axes, plot: Record, line: Record) -> None:
