@@ -11,7 +11,8 @@ Measured  for each candidate, its statistic over its printed rate, and log of th
           that on standard Gaussian data of the same size: the *excess*, at d/8, d/4, d/2 and d. A
           candidate breaks if the excess grows with d (least-squares slope against log d), and one
           breaks before another if its excess at d is larger. For training the excess is
-          measured at d/4. Both draws are made in the same trial.
+          measured at d/4: it "breaks" if that is positive, "stands" if it is below log 2; the Gram
+          matrix "stands" if its excess at d is below log 1.25. Both draws are made in the same trial.
           erf; n = 4 d for Claim 3.1, n = m = d^1.2 for the kernel, n = 2 d^1.2, m = d^1.2 for training.
 Found     Heavy tails break the norms first, before the kernel and the Gram matrix. A common factor breaks
           the norms first, and training too; the Gram matrix stands. A low rank or one huge eigenvalue

@@ -79,7 +79,7 @@ figure = claim(
     "hu2020.fig_4",
     *checks(digits, "MNIST"),
     *checks(objects, "CIFAR-10"),
-    title="Deep networks agree with a linear model early in training on full-size images",
+    title="Deep networks agree with a linear model early on larger images (CNN on CIFAR-10 not decided)",
     locus="Figure 4, Appendix A",
     regime={"quick": "beyond", "standard": "beyond", "paper": "met"},
     assumptions=[

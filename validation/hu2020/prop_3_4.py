@@ -174,7 +174,7 @@ frobenius = claim(
             "factor": Twin("d in the numerator", bound=n * d),
         },
     ),
-    title="In Frobenius norm the difference is not small",
+    title="In Frobenius norm the difference is at least of order n/d",
     locus="remark below Proposition 3.4",
     assumptions=[X_ASSUMPTION, PHI_ASSUMPTION, W_ASSUMPTION, RATES, TALL],
 )

@@ -11,6 +11,8 @@ Measured  the supremum is 2 sqrt(d log d) sqrt(eps^T K eps), K the sum of the ke
           Jensen's inequality gives no other. Khintchine's inequality has 1 / sqrt 2 of it for a lower bound,
           so a smaller constant would be false. And the rate of the whole along the paths of Proposition D.8,
           by Monte Carlo over 64 sign vectors a trial.
+Sure      The bounds with constants that follow by algebra hold for every draw: they check the
+          implementation, and their interval says no more than that no draw broke them.
 """
 
 from __future__ import annotations

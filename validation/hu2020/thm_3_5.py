@@ -16,6 +16,8 @@ Measured  the largest value over t = 0..T of each, on D over 500 fresh points at
 Logs      T grows with log d, and the proof drops a factor (log d)^2 on the training data and sqrt(log d)
           on D. At alpha = 0.1 such a factor outweighs d^(-alpha) until d is astronomical, so there the
           explicit rate is held against its tolerance, and no decay is asked for.
+Limits    Growth that stays below the hidden (log d)^2, about d^(1/2) along these paths, cannot FAIL
+          here, only stay INCONCLUSIVE; the false twins are decided without it.
 """
 
 from __future__ import annotations

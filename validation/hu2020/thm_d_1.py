@@ -16,6 +16,10 @@ Measured  the largest value over t = 0..T of each, on D over 300 fresh points at
 Logs      On the training data the diagonal of the kernel, which no linear model has, contributes about
           (T eta / n)^2 = (log d)^2 d^(-2 alpha) / 256. With n = 2 d^(1 + alpha) this outweighs the rest
           at these sizes, and hides the decay of it.
+Ours      On D the explicit d^(-alpha/2) is ours, carried over from the training data; the paper
+          prints none there.
+Limits    Growth that stays below the hidden (log d)^2, about d^(1/2) along these paths, cannot FAIL
+          here, only stay INCONCLUSIVE; the false twins are decided without it.
 """
 
 from __future__ import annotations

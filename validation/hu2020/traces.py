@@ -15,6 +15,8 @@ Measured  the rates of the traces, of the largest diagonal entry and of the larg
           (Laurent and Massart 2000, Lemma 1).
           For the last sum the paper prints d m + log n where this gives d (m + log n): log n alone is too
           small a term, but below m all the same, so that nothing depends on it. A false twin adds it alone.
+Sure      The bounds with constants that follow by algebra hold for every draw: they check the
+          implementation, and their interval says no more than that no draw broke them.
 """
 
 from __future__ import annotations

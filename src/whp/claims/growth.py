@@ -23,7 +23,7 @@ from whp.claims.holds import (
 )
 from whp.claims.path import evaluate
 from whp.claims.ruling import Exponent, Ruling, ends_of
-from whp.claims.verdict import CellVerdict, Outcome
+from whp.claims.verdict import CellVerdict, Guarantee, Outcome
 from whp.errors import ClaimError, require
 from whp.interval import Interval
 
@@ -113,7 +113,7 @@ class Forall(Rate):
     """With high probability, for all weights in a ball: the statistic is a supremum found by search.
 
     Decided as a rate. A search finds a lower bound of the supremum: it can
-    refute, not prove, and the verdict says so.
+    refute, not prove, so a PASS is labelled as one by search.
     """
 
     kind: ClassVar[str] = "forall"
@@ -124,7 +124,8 @@ class Forall(Rate):
         caveat = (
             "The supremum was searched for, not proved: a search can refute a 'for all', not establish it."
         )
-        return replace(verdict, warnings=[*verdict.warnings, caveat])
+        found = Guarantee.SEARCH if verdict.outcome is Outcome.PASS else verdict.guarantee
+        return replace(verdict, warnings=[*verdict.warnings, caveat], guarantee=found)
 
 
 @dataclass(frozen=True, kw_only=True)
