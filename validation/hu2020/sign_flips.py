@@ -150,8 +150,8 @@ def flips_apart(move, share):
     return flips_excess(move, share)
 
 
-def flips_halved(move, share):
-    return flips_excess(move, share, constant=0.5)
+def flips_tenth(move, share):
+    return flips_excess(move, share, constant=0.1)
 
 
 def flips_everywhere(move, share):
@@ -189,8 +189,8 @@ lemma = claim(
         statement=r"|M_i \setminus N_i| \le " + NORM + r"^2 / \lambda^2",
         twins={
             "constant": Twin(
-                "half of the right side",
-                experiment=search(flips_halved, given=MOVES, examples=EXAMPLES, shrink=False),
+                "a tenth of the right side",
+                experiment=search(flips_tenth, given=MOVES, examples=EXAMPLES, shrink=False),
             ),
             "all of M": Twin(
                 "M_i instead of M_i without N_i",
