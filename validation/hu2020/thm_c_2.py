@@ -32,7 +32,8 @@ MODELS = {
     "seed": st.integers(0, 2**32 - 1),
     "kind": st.sampled_from(["linear", "sine"]),
     "size": st.integers(1, 5),
-    "deviation": st.sampled_from([0.05, 0.01, 0.2, 0.5, 0.9]),
+    # At larger deviations the theorem speaks of no step at all: R^2 epsilon < n, and t <= 0.12 R^2 / eta.
+    "deviation": st.sampled_from([0.03, 0.01, 0.1, 0.003, 0.001]),
     "rate": st.sampled_from([1.0, 0.3]),
     "room": st.sampled_from([0.999, 0.3]),
 }
