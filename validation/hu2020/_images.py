@@ -84,7 +84,7 @@ def decided(times, outputs, parts, judged, p):
         gap = float((f - linear)[early].square().sum() / linear[early].square().sum())
         late = float((f - linear)[-1].square().sum() / linear[-1].square().sum())
         wrong = float((f[phase] - linear[hasty]).square().sum() / linear[phase].square().sum())
-        apart = float((loss[model] - loss["linear"])[early].abs().mean()) / learned
+        apart = float((loss[model] - loss["linear"])[early].abs().max()) / learned
         apart_wrong = float((loss[model][phase] - loss["linear"][hasty]).abs()) / learned
         inside, outside = (gains(x, phase) for x in parts[model])
         rows.append(
@@ -115,8 +115,8 @@ def checks(experiment, label=""):
             name=f"{prefix}outputs",
             experiment=experiment,
             statistic="agreement",
-            quantity=r"\log\left(\mathtt{small} \cdot \mathbb{E}_x (f_t^{\mathrm{lin}})^2"
-            r" / \mathbb{E}_x (f_t - f_t^{\mathrm{lin}})^2\right)",
+            quantity=r"\log\left(\mathtt{small} \cdot \sum_t \mathbb{E}_x (f_t^{\mathrm{lin}})^2"
+            r" / \sum_t \mathbb{E}_x (f_t - f_t^{\mathrm{lin}})^2\right), \quad t = 200, 500, 1000",
             twins={
                 "hasty": Twin("the linear model after a tenth of the steps", statistic="agreement, hasty")
             },
@@ -126,7 +126,7 @@ def checks(experiment, label=""):
             experiment=experiment,
             statistic="losses",
             quantity=r"\log\left(\mathtt{almost} \cdot (L_0 - L_{1000}^{\mathrm{lin}})"
-            r" / |L_t - L_t^{\mathrm{lin}}|\right)",
+            r" / \max_t |L_t - L_t^{\mathrm{lin}}|\right), \quad t = 200, 500, 1000",
             twins={"hasty": Twin("the linear model after a tenth of the steps", statistic="losses, hasty")},
         ),
     ]
