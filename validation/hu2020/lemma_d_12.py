@@ -25,11 +25,12 @@ from __future__ import annotations
 
 import torch
 
-from whp.claims import Design, Line, Path, Plot, Twin, claim, experiment, forall, geometric, rate, symbols
+from whp.claims import Design, Path, Plot, Twin, claim, experiment, forall, geometric, rate, symbols
 from whp.models import Ball, UnitSphere, ascend
 from whp.models.jacobians import perturbation_norm, preactivations
 
 from ._setting import PHI_ASSUMPTION, RATES, W_ASSUMPTION, X_ASSUMPTION
+from ._shapes import along_d
 from ._weights import SIZES, TRAINING_BOTH, both_training, setting
 from .lemma_d_5_pwl import linear_worst
 
@@ -170,16 +171,14 @@ lemma = claim(
             title="Which displacement comes nearest to (43)",
             x="d",
             y="quotient of the two sides",
-            lines=[
-                Line(label, linear_worst, statistic=name, along="d", colour=colour)
-                for colour, (label, name) in enumerate(
-                    (
-                        ("ascent in both layers, radius R", "ascent in both"),
-                        ("W alone, any", "anywhere"),
-                        ("one v_r far away", "v alone"),
-                    )
-                )
-            ],
+            lines=along_d(
+                linear_worst,
+                {
+                    "ascent in both": "ascent in both layers, radius R",
+                    "anywhere": "W alone, any",
+                    "v alone": "one v_r far away",
+                },
+            ),
         )
     ],
 )

@@ -24,10 +24,11 @@ from dataclasses import replace
 
 import torch
 
-from whp.claims import Design, Line, Path, Plot, Twin, claim, experiment, forall, geometric, rate, symbols
+from whp.claims import Design, Path, Plot, Twin, claim, experiment, forall, geometric, rate, symbols
 from whp.models.jacobians import flip_budget, perturbation_norm, preactivations, structure
 
 from ._setting import PHI_ASSUMPTION, RATES, W_ASSUMPTION, X_ASSUMPTION
+from ._shapes import SHAPE, along_d, looks
 from ._weights import SIZES, TRAINING, linear_training, right_side_both, setting
 from ._worst import climb_jacobian, flipped, replaced
 
@@ -95,11 +96,6 @@ def quotient(over):
     return rf"\sup_{{{over}}} \frac{{\|J_1(W) - J_1(W(0))\|}}{{{right}}}"
 
 
-def shown(label, statistic, colour):
-    """A line along d."""
-    return Line(label, linear_worst, statistic=statistic, along="d", colour=colour)
-
-
 lemma = claim(
     "hu2020.lemma_d_5_pwl",
     forall(
@@ -138,25 +134,18 @@ lemma = claim(
             title="Which displacement comes nearest to (27)",
             x="d",
             y="quotient of the two sides",
-            lines=[
-                shown("ascent, radius R", "ascent", 0),
-                shown("ascent, radius R/4", "ascent nearer", 1),
-                shown("flips towards one data point", "one point", 2),
-                shown("flips towards d data points", "many points", 3),
-                shown("log d neurons replaced", "few replaced", 4),
-                shown("any W", "anywhere", 5),
-            ],
+            lines=along_d(
+                linear_worst,
+                {
+                    "ascent": "ascent, radius R",
+                    "ascent nearer": "ascent, radius R/4",
+                    "one point": "flips towards one data point",
+                    "many points": "flips towards d data points",
+                    "few replaced": "log d neurons replaced",
+                    "anywhere": "any W",
+                },
+            ),
         ),
-        Plot(
-            title="What the weights found by ascent look like",
-            x="d",
-            y="share",
-            lines=[
-                shown("rank-one share of |W - W(0)|_F^2", "rank one", 0),
-                shown("share of the neurons that take part", "neurons", 1),
-                shown("cosine with the top singular vector of X", "data direction", 2),
-                shown("largest cosine with a data point", "data point", 3),
-            ],
-        ),
+        looks(linear_worst, "weights found by ascent", SHAPE),
     ],
 )

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import math
 
-from whp.claims import Design, Line, Path, Plot, Twin, claim, experiment, forall, geometric, rate, symbols
+from whp.claims import Design, Path, Twin, claim, experiment, forall, geometric, rate, symbols
 
 from ._setting import PHI_ASSUMPTION, RATES, W_ASSUMPTION, X_ASSUMPTION
+from ._shapes import PAIR, SHAPE, distances, looks
 from ._weights import SIZES, TRAINING, linear_training, setting, smooth_training
 from ._worst import worst_pair
 
@@ -35,11 +36,6 @@ RATE = n / d ** (1 + alpha / 7)
 )
 def pairs(p, rng, device):
     return worst_pair(setting(p, rng, device), math.sqrt(p.d * math.log(p.d)), rng)
-
-
-def shown(label, statistic, colour, activation="erf"):
-    """A line along d."""
-    return Line(label, pairs, statistic=statistic, along="d", colour=colour, at={"activation": activation})
 
 
 def training(name, measured):
@@ -81,30 +77,7 @@ lemma = claim(
         r"$W$, $\tilde W$: all with Frobenius distance at most $R = \sqrt{d \log d}$ from $W(0)$.",
     ],
     plots=[
-        Plot(
-            title="The distance from the linear kernel",
-            x="d",
-            y="spectral norm",
-            lines=[
-                shown("erf, worst pair of weights", "worst", 0),
-                shown("erf, W(0)", "start", 0),
-                shown("relu, worst pair of weights", "worst", 1, "relu"),
-                shown("relu, W(0)", "start", 1, "relu"),
-            ],
-            log_y=True,
-        ),
-        Plot(
-            title="What the worst weights look like (erf)",
-            x="d",
-            y="share",
-            lines=[
-                shown("rank-one share of |W - W(0)|_F^2", "rank one", 0),
-                shown("share of the neurons that take part", "neurons", 1),
-                shown("cosine with the top singular vector of X", "data direction", 2),
-                shown("largest cosine with a data point", "data point", 3),
-                shown("cosine of W - W(0) and W~ - W(0)", "alike", 4),
-                shown("share of the data points in u", "points", 5),
-            ],
-        ),
+        distances(pairs),
+        looks(pairs, "worst weights (erf)", SHAPE | PAIR, activation="erf"),
     ],
 )
