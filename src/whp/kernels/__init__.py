@@ -18,6 +18,7 @@ from whp.kernels.deep import (
     subtract_deep_linear_kernel_,
 )
 from whp.kernels.expectations import ExpectationResult, Gamma, Phi, PhiGradient, phi_gradient
+from whp.kernels.fully_connected import FcKernels, FcLayers, c_sigma, fc_kernels, fc_layers
 from whp.kernels.ntk import (
     expected_first_layer_ntk,
     first_layer_ntk,
@@ -43,6 +44,8 @@ __all__ = [
     "CnnKernel",
     "DeepTaylor",
     "ExpectationResult",
+    "FcKernels",
+    "FcLayers",
     "Gamma",
     "InfiniteCnnKernel",
     "Moments",
@@ -50,6 +53,7 @@ __all__ = [
     "PhiGradient",
     "activation",
     "activation_names",
+    "c_sigma",
     "cnn1d",
     "cnn1d_ntk",
     "combined_features",
@@ -58,6 +62,8 @@ __all__ = [
     "deep_taylor",
     "expected_first_layer_ntk",
     "expected_second_layer_ntk",
+    "fc_kernels",
+    "fc_layers",
     "first_layer_ntk",
     "infinite_cnn1d_ntk",
     "layer_ntks",
