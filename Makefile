@@ -1,4 +1,4 @@
-# make run    install, then check every claim of hu2020 in the quick profile
+# make run    install, then check every claim of every paper in the quick profile
 # make test   install, then style, types and tests
 # `make help` lists the rest.
 
@@ -15,7 +15,7 @@ PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 .PHONY: exponents help run test test-all bench lint reference planned readme rivals twins repeat mutants mutmut clean clean-venv
 
 help:
-	@echo "make run         install, check every claim of hu2020 (quick profile), write an HTML report"
+	@echo "make run         install, check every claim of every paper (quick profile), write HTML reports"
 	@echo "make test        install, then style, types and tests"
 	@echo "make test-all    the same with the slow tests"
 	@echo "make lint        style and types only"
@@ -40,15 +40,19 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-# 1 (some claim FAILs) and 7 (some claim is INCONCLUSIVE) are findings, not a failure of the program.
+# A paper is a run of its own, with its own budget. 1 (some claim FAILs) and 7 (some claim is INCONCLUSIVE) are
+# findings, not a failure of the program.
+PAPERS := hu2020 arora2019
 run: $(INSTALLED)
-	@code=0; $(BIN)/whp run hu2020 --profile quick || code=$$?; \
-	case $$code in \
-	  0) ;; \
-	  1) echo "(whp exited with 1: some claims FAIL. This is a result; the run itself worked.)" ;; \
-	  7) echo "(whp exited with 7: some claims are INCONCLUSIVE. This is a result; the run itself worked.)" ;; \
-	  *) exit $$code ;; \
-	esac
+	@for paper in $(PAPERS); do \
+	  code=0; $(BIN)/whp run $$paper --profile quick --out reports/run-$$paper || code=$$?; \
+	  case $$code in \
+	    0) ;; \
+	    1) echo "(whp exited with 1: some claims FAIL. This is a result; the run itself worked.)" ;; \
+	    7) echo "(whp exited with 7: some claims are INCONCLUSIVE. This is a result; the run itself worked.)" ;; \
+	    *) exit $$code ;; \
+	  esac; \
+	done
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check
@@ -64,29 +68,36 @@ test-all: lint
 bench: $(INSTALLED)
 	@$(PYTEST) -m benchmark_only
 
-# The committed runs: standard, and Figure 5 at its printed size. Exit codes 1 and 7 are findings.
+# The committed runs: each paper in the standard profile, and what is shown at its printed size. Exit codes 1 and 7
+# are findings.
 REFERENCE := reports/reference
 WHP_OK := { code=$$?; test $$code -eq 1 || test $$code -eq 7 || exit $$code; }
 reference: $(INSTALLED)
-	@rm -rf $(REFERENCE)/standard $(REFERENCE)/fig_5
-	@$(BIN)/whp run hu2020 --profile standard --out $(REFERENCE)/standard || $(WHP_OK)
+	@for paper in $(PAPERS); do \
+	  rm -rf $(REFERENCE)/$$paper; \
+	  $(BIN)/whp run $$paper --profile standard --out $(REFERENCE)/$$paper || $(WHP_OK); \
+	done
+	@rm -rf $(REFERENCE)/fig_5
 	@$(BIN)/whp run hu2020.fig_5 --profile paper --out $(REFERENCE)/fig_5 || $(WHP_OK)
 
 # The standard run as it is planned from a quick one alone, beside what it took and found.
 PLANNED := .whp/planned.sqlite
 planned: $(INSTALLED)
 	@$(BIN)/whp run hu2020 --profile quick --ledger $(PLANNED) --out reports/run-planned || $(WHP_OK)
-	@$(BIN)/whp plan hu2020 --profile standard --no-probe --ledger $(PLANNED) --after $(REFERENCE)/standard \
+	@$(BIN)/whp plan hu2020 --profile standard --no-probe --ledger $(PLANNED) --after $(REFERENCE)/hu2020 \
 	  > $(REFERENCE)/planned.txt
 
 # What the claims' own false twins say, and what chance does to the verdicts. An undecided twin exits with 7.
 CALIBRATION := reports/calibration
 twins: $(INSTALLED)
-	@$(BIN)/whp twins hu2020 --profile quick --out $(CALIBRATION) || $(WHP_OK)
-	@$(BIN)/whp twins hu2020 --profile standard --out $(CALIBRATION) || $(WHP_OK)
+	@for paper in $(PAPERS); do for profile in quick standard; do \
+	  $(BIN)/whp twins $$paper --profile $$profile --out $(CALIBRATION)/$$paper || $(WHP_OK); \
+	done; done
 
 repeat: $(INSTALLED)
-	@$(BIN)/whp repeat hu2020 --runs 50 --profile quick --out $(CALIBRATION)
+	@for paper in $(PAPERS); do \
+	  $(BIN)/whp repeat $$paper --runs 50 --profile quick --out $(CALIBRATION)/$$paper || $(WHP_OK); \
+	done
 
 mutants: $(INSTALLED)
 	@$(BIN)/python tools/mutants/run.py --jobs $(JOBS)

@@ -17,7 +17,7 @@ from whp.report import load_verdict_records
 from whp.report.svg import BAD, CLAIM, FIT, GOOD, INK, MUTED, OPEN, PAPER, style, to_svg
 
 ROOT = Path(__file__).resolve().parent.parent
-STANDARD = ROOT / "reports" / "reference" / "standard"
+STANDARD = ROOT / "reports" / "reference" / "hu2020"
 REPORTS = ROOT / "reports"
 
 
@@ -135,7 +135,7 @@ def table(records: Sequence[dict]) -> str:
     lines = [
         "# How fast networks come close to linear models",
         "",
-        "Made by `make exponents` from the verdicts in `reference/standard`. The distance is the largest over"
+        "Made by `make exponents` from the verdicts in `reference/hu2020`. The distance is the largest over"
         " t ≤ T of the mean squared difference of the outputs; its exponent in d is measured at each α along"
         " the claim's own path, with the interval that decides the claim. The sharpest rate that the data"
         " support is the upper end of the interval: along this path, the distance surely falls so fast.",

@@ -1,4 +1,4 @@
-"""Write the verdict table and the figure of README.md from the committed reference runs.
+"""Write what was found, by paper, and the figure of README.md from the committed reference runs.
 
 Run by ``make readme``; a test compares the result with what is committed.
 """
@@ -9,23 +9,25 @@ import re
 import sys
 from pathlib import Path
 
-from whp.report import claim_svg, load_verdict_records, readme_table
+from whp.report import claim_svg, findings, load_verdict_records
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "reports" / "reference"
 FIGURE = REFERENCE / "fig_5.svg"
-BLOCK = re.compile(r"(<!-- verdicts -->\n).*?(<!-- /verdicts -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- findings (\w+) -->\n).*?(<!-- /findings -->)", re.DOTALL)
 
 
 def generated() -> tuple[str, str]:
-    """Return the README with its table renewed, and the figure."""
-    records = load_verdict_records(REFERENCE / "standard")
+    """Return the README with its findings renewed, and the figure."""
     fig_5 = next(r for r in load_verdict_records(REFERENCE / "fig_5") if r["id"] == "hu2020.fig_5")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     if not BLOCK.search(text):
-        sys.exit("README.md must have a block <!-- verdicts --> ... <!-- /verdicts -->, got none")
-    table = readme_table(records).strip()
-    return BLOCK.sub(lambda m: f"{m[1]}{table}\n{m[2]}", text), claim_svg(fig_5)
+        sys.exit("README.md must have blocks <!-- findings PAPER --> ... <!-- /findings -->, got none")
+
+    def renewed(block: re.Match[str]) -> str:
+        return f"{block[1]}{findings(load_verdict_records(REFERENCE / block[2])).strip()}\n{block[3]}"
+
+    return BLOCK.sub(renewed, text), claim_svg(fig_5)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "reports" / "reference"
 SUMMARY = ROOT / "reports" / "summary.md"
 FIGURES = REFERENCE / "figures"
+PAPERS = [folder.parent.name for folder in sorted((ROOT / "validation").glob("*/paper.toml"))]
 
 
 def counted(records: list[dict[str, Any]]) -> str:
@@ -26,30 +27,31 @@ def counted(records: list[dict[str, Any]]) -> str:
 
 def generated() -> dict[Path, str]:
     """Return the summary and the figures, by file."""
-    records = load_verdict_records(REFERENCE / "standard")
-    printed = [r for r in load_verdict_records(REFERENCE / "fig_5") if r["id"] == "hu2020.fig_5"]
-    figures = {FIGURES / f"{r['id'].partition('.')[2]}.svg": plots_svg(r) for r in records if r.get("plots")}
-    drawn = {path: svg for path, svg in figures.items() if svg}
+    runs = {paper: load_verdict_records(REFERENCE / paper) for paper in PAPERS}
+    others = sorted(f.parent for f in REFERENCE.glob("*/verdicts") if f.parent.name not in PAPERS)
+    printed = [record for folder in others for record in load_verdict_records(folder)]
+    drawn = {
+        FIGURES / paper / f"{record['id'].partition('.')[2]}.svg": svg
+        for paper, records in runs.items()
+        for record in records
+        if record.get("plots") and (svg := plots_svg(record))
+    }
     lines = [
         "# What was printed, and what was measured",
         "",
-        "Made by `make readme` from the committed runs: `reference/standard`"
-        " (`whp run hu2020 --profile standard`) and `reference/fig_5`"
-        " (`whp run hu2020.fig_5 --profile paper`); versions and machine are in those. A row is a check of a"
+        "Made by `make readme` from the committed runs under `reference/`: one of each paper"
+        " (`whp run PAPER --profile standard`), and claims at their printed size"
+        " (`whp run CLAIM --profile paper`); versions and machine are in those. A row is a check of a"
         " claim, with the numbers of the cell that decides it: the worst one. All cells, and what would"
         " decide an INCONCLUSIVE, are in the report of the run.",
-        "",
-        f"Standard: {counted(records)}.",
-        "",
-        overview(records),
-        "At the printed size:",
-        "",
-        overview(printed),
     ]
-    if drawn:
-        lines += ["Figures of the standard run, drawn as the paper has them:", ""]
-        lines += [f"- [{path.stem}](reference/figures/{path.name})" for path in sorted(drawn)]
-        lines.append("")
+    for paper, records in runs.items():
+        lines += ["", f"## {paper}", "", f"Standard: {counted(records)}.", "", overview(records)]
+        figures = [path for path in sorted(drawn) if path.parent.name == paper]
+        if figures:
+            lines += ["Figures of the standard run, drawn as the paper has them:", ""]
+            lines += [f"- [{path.stem}](reference/figures/{paper}/{path.name})" for path in figures]
+    lines += ["", "## At the printed size", "", overview(printed)]
     return {SUMMARY: "\n".join(lines), **drawn}
 
 

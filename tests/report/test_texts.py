@@ -4,7 +4,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from whp.report import BrokenFile, overview, readme_table, render_junit, render_markdown
+from whp.report import BrokenFile, findings, overview, render_junit, render_markdown
 
 BROKEN = [BrokenFile("v/x.py", "no module 'foo' <b>\x07", 12)]
 
@@ -47,13 +47,20 @@ def test_formulas_survive_a_table(records):
     assert r"$\left\Vert \Theta_1 - \Theta^{\mathrm{lin1}}\right\Vert \lesssim" in text
 
 
-def test_a_readme_has_counts_titles_and_errata(records):
-    text = readme_table(records)
-    table = rows(text, "| Claim |")
-    assert {len(row) for row in table} == {5}
-    assert len(table) == len(records) + 2
+def test_findings_are_counts_errata_and_what_did_not_pass(records):
+    text = findings(records)
     assert text.startswith(f"{sum(r['verdict'] == 'PASS' for r in records)} PASS, ")
     assert ("As printed, and corrected" in text) == any(r["corrects"] for r in records)
+    for record in records:
+        bullets = [
+            line for line in text.splitlines() if line.startswith("- ") and f"`{record['id']}`" in line
+        ]
+        assert bool(bullets) == (record["verdict"] != "PASS" or bool(record["corrects"]))
+
+
+def test_findings_of_nothing_but_passes_are_one_line(records):
+    passed = [r for r in records if r["verdict"] == "PASS" and not r["corrects"]]
+    assert len(findings(passed).strip().splitlines()) == 1
 
 
 def test_nothing_measured(run_info):

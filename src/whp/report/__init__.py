@@ -3,7 +3,7 @@
 from whp.report.figures import claim_svg
 from whp.report.html import render_html
 from whp.report.junit import render_junit
-from whp.report.markdown import readme_table, render_markdown
+from whp.report.markdown import findings, render_markdown
 from whp.report.overview import overview
 from whp.report.planned import comparison
 from whp.report.plots import plots_svg
@@ -28,12 +28,12 @@ __all__ = [
     "check_writable",
     "claim_svg",
     "comparison",
+    "findings",
     "leftovers",
     "load_run",
     "load_verdict_records",
     "overview",
     "plots_svg",
-    "readme_table",
     "render_html",
     "render_junit",
     "render_markdown",

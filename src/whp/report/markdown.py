@@ -100,30 +100,34 @@ def _verdict(record: Record) -> str:
     return VERDICTS[record["verdict"]] + (f"<br>{basis}" if basis else "")
 
 
-def readme_table(records: Sequence[Record]) -> str:
-    """Counts, a table without formulas, and what was found in the paper, for a README."""
+def findings(records: Sequence[Record]) -> str:
+    """Counts, and what did not PASS: printed claims beside their corrections, and what is undecided."""
     counts = words.counts(records)
     twins = [outcome for record in records for outcome in record["twins"].values()]
     lines = [
         ", ".join(f"{count} {name}" for name, count in counts.items())
-        + f"; {twins.count(Outcome.FAIL.value)} of {len(twins)} false twins refuted.",
-        "",
-        "| Claim | Where | What | Regime | Verdict |",
-        "|---|---|---|---|---|",
+        + f"; {twins.count(Outcome.FAIL.value)} of {len(twins)} false twins refuted."
     ]
-    lines += [
-        f"| {code(record['id'])} | {_cell(record['locus'])} | {_cell(record['title'])} | {record['regime']}"
-        f" | {_verdict(record)} |"
-        for record in records
-    ]
-    if pairs := words.errata(records):
-        lines += ["", "As printed, and corrected:", ""]
-        lines += [
-            f"- {code(a['id'])} ({_cell(a['locus'])}) {VERDICTS[a['verdict']]}: {_cell(a['title'])}."
-            f" {code(b['id'])} {VERDICTS[b['verdict']]}: {_cell(b['title'])}."
-            for a, b in pairs
-        ]
+    pairs = words.errata(records)
+    lines += _listed(
+        "As printed, and corrected:",
+        [f"{_finding(a)}. {code(b['id'])} {VERDICTS[b['verdict']]}: {_cell(b['title'])}." for a, b in pairs],
+    )
+    corrected = {a["id"] for a, _ in pairs}
+    failed = [r for r in records if r["verdict"] == Outcome.FAIL.value and r["id"] not in corrected]
+    lines += _listed("Contradicted, without a correction:", [f"{_finding(r)}." for r in failed])
+    undecided = [r for r in records if r["verdict"] == Outcome.INCONCLUSIVE.value]
+    lines += _listed("Not decided:", [f"{_finding(r)}." for r in undecided])
     return "\n".join(lines) + "\n"
+
+
+def _listed(heading: str, items: Sequence[str]) -> list[str]:
+    return ["", heading, "", *(f"- {item}" for item in items)] if items else []
+
+
+def _finding(record: Record) -> str:
+    verdict = VERDICTS[record["verdict"]]
+    return f"{code(record['id'])} ({_cell(record['locus'])}) {verdict}: {_cell(record['title'])}"
 
 
 def _row(record: Record) -> str:
