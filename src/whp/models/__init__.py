@@ -3,6 +3,7 @@
 from whp.models.activation import Activation
 from whp.models.ascent import Ascent, Ball, UnitSphere, ascend
 from whp.models.closeness import ClosenessTrace, compare_descents, compare_with_linear
+from whp.models.finite import FullyConnected, Pass
 from whp.models.general import Closeness, measure_closeness
 from whp.models.linear import LinearDescent, iterate_linear_descent
 from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
@@ -13,7 +14,9 @@ __all__ = [
     "Ball",
     "Closeness",
     "ClosenessTrace",
+    "FullyConnected",
     "LinearDescent",
+    "Pass",
     "TwoLayer",
     "TwoLayerDescent",
     "UnitSphere",
