@@ -6,7 +6,8 @@ It covers, by static analysis of the imports:
   that a new bound, twin or title does not cost the trials already made;
 - the files of the same folder that those import, and all laboratory modules of
   ``whp`` in use, whole and transitively;
-- the limits of a trial, the versions of numpy, scipy and torch, and the content of the data sets it needs.
+- the limits of a trial, the versions of numpy, scipy, torch and numba, and the content of the data sets it
+  needs.
 
 Comments, layout and docstrings do not count. Court, engine and report do not
 either: they decide about numbers, they do not make them.
@@ -26,7 +27,7 @@ from whp.claims.experiment import Experiment
 from whp.engine.needs import contents
 
 LABORATORY = ("ensembles", "bounds", "linalg", "models", "kernels", "seeding", "devices")
-LIBRARIES = ("numpy", "scipy", "torch")
+LIBRARIES = ("numpy", "scipy", "torch", "numba")
 
 _WHP = Path(whp.__file__).resolve().parent
 
@@ -61,7 +62,7 @@ def module_digest(file: Path) -> str:
     """Return the digest of a module of ``whp`` and of all that it imports from there, transitively.
 
     For numbers that the court makes, too: every module counts, and the versions
-    of numpy, scipy and torch.
+    of numpy, scipy, torch and numba.
     """
     files = {file.resolve()}
     _collect(_parse(file.read_bytes()), file.resolve(), files, lambda target: True)

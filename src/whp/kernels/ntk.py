@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from whp.errors import require
 from whp.kernels.activations import Activation
 from whp.kernels.tiles import (
     NEURONS,
     STRIP,
     TOLERANCE,
     add_feature_grams,
+    covariance_tiles,
     data_shape,
     expectations,
     mirror,
+    mirror_strips,
     output,
     strips,
 )
@@ -98,18 +99,13 @@ def expected_first_layer_ntk(
     Tensor, shape (n, n)
         Exactly symmetric.
     """
-    n, d = data_shape(X)
-    require(strip >= 1, "strip", "positive", strip)
+    data_shape(X)
     theta = output(out, X)
     a = norm_ratios(X)  # (n,)
     phi, diagonal = expectations(activation, a, TOLERANCE[X.dtype], layer=1)
-    for rows, end in strips(n, strip):
-        X_rows = X[rows] / d
-        for start in range(0, end, strip):
-            columns = slice(start, min(start + strip, end))
-            c = X_rows @ X[columns].T  # (r, s)
-            torch.mul(c, phi(rows, columns, c), out=theta[rows, columns])
-        mirror(theta, rows, end)
+    for rows, columns, c in covariance_tiles(X, strip):
+        torch.mul(c, phi(rows, columns, c), out=theta[rows, columns])
+    mirror_strips(theta, strip)
     theta.diagonal().copy_(a * diagonal)
     return theta
 

@@ -18,9 +18,11 @@ from whp.kernels.tiles import (
     STRIP,
     TOLERANCE,
     add_feature_grams,
+    covariance_tiles,
     data_shape,
     expectations,
     mirror,
+    mirror_strips,
     output,
     strips,
 )
@@ -126,16 +128,12 @@ def expected_second_layer_ntk(
     Tensor, shape (n, n)
         Exactly symmetric.
     """
-    n, d = data_shape(X)
-    require(strip >= 1, "strip", "positive", strip)
+    data_shape(X)
     theta = output(out, X)
     gamma, diagonal = expectations(activation, norm_ratios(X), TOLERANCE[X.dtype], layer=2)
-    for rows, end in strips(n, strip):
-        X_rows = X[rows] / d
-        for start in range(0, end, strip):
-            columns = slice(start, min(start + strip, end))
-            theta[rows, columns] = gamma(rows, columns, X_rows @ X[columns].T)
-        mirror(theta, rows, end)
+    for rows, columns, c in covariance_tiles(X, strip):
+        theta[rows, columns] = gamma(rows, columns, c)
+    mirror_strips(theta, strip)
     theta.diagonal().copy_(diagonal)
     return theta
 

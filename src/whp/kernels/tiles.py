@@ -50,6 +50,23 @@ def strips(n: int, strip: int) -> Iterator[tuple[slice, int]]:
         yield slice(start, end), end
 
 
+def covariance_tiles(X: torch.Tensor, strip: int) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+    """Yield rows, columns and X X^T / d there, tile by tile of the lower triangle."""
+    n, d = data_shape(X)
+    require(strip >= 1, "strip", "positive", strip)
+    for rows, end in strips(n, strip):
+        X_rows = X[rows] / d
+        for start in range(0, end, strip):
+            columns = slice(start, min(start + strip, end))
+            yield rows, columns, X_rows @ X[columns].T
+
+
+def mirror_strips(K: torch.Tensor, strip: int) -> None:
+    """Copy the lower triangle to the upper one."""
+    for rows, end in strips(len(K), strip):
+        mirror(K, rows, end)
+
+
 def mirror(K: torch.Tensor, rows: slice, end: int) -> None:
     """Copy what is left of the diagonal in these rows to above it."""
     K[: rows.start, rows] = K[rows, : rows.start].T
