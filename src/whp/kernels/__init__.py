@@ -10,6 +10,8 @@ from whp.kernels.cnn1d import (
     infinite_cnn1d_ntk,
     local_correlations,
 )
+from whp.kernels.cntk import cntk
+from whp.kernels.cntk_reference import CntkTensors, cntk_tensors, patch_trace
 from whp.kernels.deep import (
     DeepTaylor,
     deep_ntk_function,
@@ -42,6 +44,7 @@ __all__ = [
     "TERMS",
     "Activation",
     "CnnKernel",
+    "CntkTensors",
     "DeepTaylor",
     "ExpectationResult",
     "FcKernels",
@@ -56,6 +59,8 @@ __all__ = [
     "c_sigma",
     "cnn1d",
     "cnn1d_ntk",
+    "cntk",
+    "cntk_tensors",
     "combined_features",
     "deep_ntk_function",
     "deep_ntks",
@@ -74,6 +79,7 @@ __all__ = [
     "norm_feature",
     "norm_ratios",
     "nu",
+    "patch_trace",
     "phi_gradient",
     "second_layer_ntk",
     "second_layer_taylor_terms",
