@@ -4,26 +4,42 @@ from whp.models.activation import Activation
 from whp.models.ascent import Ascent, Ball, UnitSphere, ascend
 from whp.models.closeness import ClosenessTrace, compare_descents, compare_with_linear
 from whp.models.finite import FullyConnected, Pass
+from whp.models.finite_cnn import Convolutional
 from whp.models.general import Closeness, measure_closeness
+from whp.models.kernel_regression import (
+    Accuracy,
+    KernelRegression,
+    NotPositiveDefiniteError,
+    classification_accuracy,
+    encode_labels,
+    kernel_regression,
+)
 from whp.models.linear import LinearDescent, iterate_linear_descent
 from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
 
 __all__ = [
+    "Accuracy",
     "Activation",
     "Ascent",
     "Ball",
     "Closeness",
     "ClosenessTrace",
+    "Convolutional",
     "FullyConnected",
+    "KernelRegression",
     "LinearDescent",
+    "NotPositiveDefiniteError",
     "Pass",
     "TwoLayer",
     "TwoLayerDescent",
     "UnitSphere",
     "ascend",
+    "classification_accuracy",
     "compare_descents",
     "compare_with_linear",
+    "encode_labels",
     "iterate_linear_descent",
+    "kernel_regression",
     "measure_closeness",
     "train_first_layer",
     "train_two_layer",
