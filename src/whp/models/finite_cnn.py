@@ -150,21 +150,12 @@ class Convolutional:
         Source: arora2019, (35) and the display above it, whose factor
         :math:`\sqrt{c_\sigma / (C^{(h)} q^2)}\, \sigma'` is in the derivative here.
         """
-        return tuple(self.layer_ntk(X, h, Z) for h in range(1, self.layers + 2))
+        return self._kernels(X, range(1, self.layers + 2), Z)
 
     def layer_ntk(self, X: Tensor, layer: int, Z: Tensor | None = None) -> Tensor:
-        """Return the tangent kernel of the weights of one layer from 1 to L + 1; see :meth:`layer_ntks`."""
+        """Return number ``layer``, from 1 to L + 1, of :meth:`layer_ntks`, in the memory of one layer."""
         require(1 <= layer <= self.layers + 1, "layer", f"from 1 to {self.layers + 1}", layer)
-        one = self._halves(X, layer)
-        two = one if Z is None else self._halves(Z, layer)
-        kernel = X.new_zeros(len(one[0]), len(two[0]))
-        if layer > self.layers:
-            return kernel.addmm_(one[0].flatten(1), two[0].flatten(1).mT)
-        for channels in self._blocks(len(X) + (0 if Z is None else len(Z)), layer):
-            left = self._gradients(*one, channels)
-            right = left if Z is None else self._gradients(*two, channels)
-            kernel.addmm_(left, right.mT)
-        return kernel
+        return self._kernels(X, (layer,), Z)[0]
 
     def ntk(self, X: Tensor, Z: Tensor | None = None, *, train: str = "all") -> Tensor:
         """Return the tangent kernel, shape (n, n'): the sum of :meth:`layer_ntks`.
@@ -180,8 +171,8 @@ class Convolutional:
         require(train in ("all", "middle"), "train", "all or middle", train)
         trained = range(1, self.layers + 2) if train == "all" else range(2, self.layers + 1)
         kernel = X.new_zeros(len(X), len(X if Z is None else Z))
-        for layer in trained:
-            kernel += self.layer_ntk(X, layer, Z)
+        for one in self._kernels(X, trained, Z):
+            kernel += one
         return kernel
 
     def layer_ntks_by_autograd(self, X: Tensor, Z: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -218,24 +209,43 @@ class Convolutional:
         """What the readout multiplies, which is its gradient."""
         return x if self.pooling == "none" else x.mean((2, 3))
 
-    def _halves(self, X: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """Return the two factors of the gradients of a layer.
+    def _kernels(self, X: Tensor, layers: Sequence[int], Z: Tensor | None) -> tuple[Tensor, ...]:
+        """Return the tangent kernels of some layers, all from one pass forward and back."""
+        factors = self._factors(X, layers)
+        others = factors if Z is None else self._factors(Z, layers)
+        kernels = []
+        for layer, one, two in zip(layers, factors, others, strict=True):
+            if layer > self.layers:
+                kernels.append(one[0].flatten(1) @ two[0].flatten(1).mT)
+                continue
+            kernel = X.new_zeros(len(one[0]), len(two[0]))
+            for channels in self._blocks(len(one[0]) + len(two[0]), layer):
+                left = self._gradients(*one, channels)
+                right = left if Z is None else self._gradients(*two, channels)
+                kernel.addmm_(left, right.mT)
+            kernels.append(kernel)
+        return tuple(kernels)
+
+    def _factors(self, X: Tensor, layers: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """Return the two factors of the gradients of some layers.
 
         The images x^(h-1), shape (n, C_{h-1}, P, Q), and the derivatives by the pre-activations, shape
-        (n, C_h, P, Q); for the readout its features, and nothing.
+        (n, C_h, P, Q); for the readout its features and a one for each.
         """
-        if layer > self.layers:
-            features = [self._read_features(self._forward(rows)[1][-1]) for rows in torch.split(X, ROWS)]
-            return torch.cat(features), X.new_empty(0)
-        shape = (len(self.filters[layer - 1]), *self.image)
 
-        def total(shift: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-            outputs, images = self._forward(rows, {layer: shift})
-            return outputs.sum(), images[layer - 1]
+        def total(shifts: dict[int, Tensor], rows: Tensor) -> tuple[Tensor, list[Tensor]]:
+            outputs, images = self._forward(rows, shifts)
+            return outputs.sum(), [*images[:-1], self._read_features(images[-1])]
 
-        derivative = torch.func.grad(total, has_aux=True)
-        parts = [derivative(rows.new_zeros(len(rows), *shape), rows) for rows in torch.split(X, ROWS)]
-        return torch.cat([x for _, x in parts]), torch.cat([b for b, _ in parts])
+        derivatives = torch.func.grad(total, has_aux=True)
+        blocks = []
+        for rows in torch.split(X, ROWS):
+            maps = {h: len(self.filters[h - 1]) for h in layers if h <= self.layers}
+            shifts = {h: rows.new_zeros(len(rows), channels, *self.image) for h, channels in maps.items()}
+            backs, left = derivatives(shifts, rows) if shifts else ({}, total({}, rows)[1])
+            blocks.append([(left[h - 1], backs.get(h, rows.new_ones(len(rows)))) for h in layers])
+        columns = [list(zip(*column, strict=True)) for column in zip(*blocks, strict=True)]
+        return [(torch.cat(left), torch.cat(right)) for left, right in columns]
 
     def _blocks(self, n: int, layer: int) -> Iterator[slice]:
         """Channels of a layer that are taken together for n images."""
