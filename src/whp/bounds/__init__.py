@@ -2,6 +2,7 @@
 
 from whp.bounds.hanson_wright import HansonWright, gaussian_chaos, hanson_wright
 from whp.bounds.matrix_bernstein import BernsteinEstimate, HermitianBernstein, MatrixBernstein, estimate_L_v
+from whp.bounds.quadratic_forms import QuadraticForm, TailEstimate, chaos_tail
 from whp.bounds.scalar import (
     Markov,
     SubGamma,
@@ -30,9 +31,12 @@ __all__ = [
     "KlochkovZhivotovskiy",
     "Markov",
     "MatrixBernstein",
+    "QuadraticForm",
     "SubExponentialBernstein",
     "SubGamma",
+    "TailEstimate",
     "UnboundedEstimate",
+    "chaos_tail",
     "chi_square",
     "estimate_L_v",
     "estimate_chi_square",
