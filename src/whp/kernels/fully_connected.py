@@ -15,16 +15,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, get_args
 
 import torch
 
 from whp.errors import require
 from whp.kernels.activations import Activation
 from whp.kernels.expectations import Gamma, Phi
+from whp.kernels.fc_fused import Pair, erf_kernels, piecewise_kernels
 from whp.kernels.quadrature import gaussian_mean
-from whp.kernels.tiles import STRIP, TOLERANCE, PairTile, expectations, mirror, strips
+from whp.kernels.tiles import STRIP, TOLERANCE, expectations, mirror, strips
 
 Real = float | torch.Tensor
+Method = Literal["auto", "fused", "plain"]
+
+# Variances whose moments are integrated at once: at most 80 MB.
+AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class FcLayers:
 @lru_cache(maxsize=64)
 def c_sigma(activation: Activation) -> float:
     """Return 1 / E[sigma(g)^2], g ~ N(0, 1) (arora2019, below eq. (6))."""
-    return 1 / float(_second_moment(activation, torch.ones((), dtype=torch.float64)))
+    return 1 / float(_second_moments(activation, torch.ones((), dtype=torch.float64))[0])
 
 
 def fc_layers(x_norm2: Real, z_norm2: Real, inner: Real, activation: Activation, layers: int) -> FcLayers:
@@ -87,14 +93,15 @@ def fc_layers(x_norm2: Real, z_norm2: Real, inner: Real, activation: Activation,
     """
     _check_layers(layers)
     a, b, c = (torch.as_tensor(v, dtype=torch.float64, device="cpu") for v in (x_norm2, z_norm2, inner))
-    a, b, c = torch.broadcast_tensors(a, b, c)
+    shape = (a + b + c).shape
+    a, b, c = a.expand(shape), b.expand(shape), c.expand(shape)
     scale = c_sigma(activation)
     sigma, sigma_dot, theta = [c], [], c
     for _ in range(layers):
         sigma_dot.append(scale * Phi(activation, a, b, sigma[-1]).value)
         sigma.append(scale * Gamma(activation, a, b, sigma[-1]).value)
         theta = sigma[-1] + theta * sigma_dot[-1]
-        a, b = scale * _second_moment(activation, a), scale * _second_moment(activation, b)
+        a, b = (scale * _second_moments(activation, v)[0] for v in (a, b))
     return FcLayers(sigma, sigma_dot, theta)
 
 
@@ -104,26 +111,27 @@ def fc_kernels(
     layers: int,
     *,
     Z: torch.Tensor | None = None,
-    strip: int = STRIP,
+    method: Method = "auto",
 ) -> FcKernels:
     """Return the kernels of (13) and (7) between the rows of ``X``, or between those of ``X`` and of ``Z``.
 
-    Computed where ``X`` lies and in its dtype, strip by strip: besides the results there are only tiles.
-    Diagonals are computed from the norms alone.
+    They have the dtype of ``X`` and lie where it lies; diagonals are computed from the norms alone. Beside
+    the results memory is taken for strips of them.
 
     Parameters
     ----------
     X : Tensor, shape (n, d)
-        Inputs, one per row.
+        Inputs, one per row, float32 or float64.
     activation : Activation
         Of all hidden layers: closed forms for erf and the piecewise-linear ones, Mehler's expansion for the
-        others (for those |x|^2 must be of order one, as in the layers that follow).
+        others (for those |x|^2 must be of order one).
     layers : int
         L, the number of hidden layers; 1 or more.
     Z : Tensor, shape (m, d), optional
         The second inputs, of the dtype and on the device of ``X``.
-    strip : int
-        Side of the tiles.
+    method : {"auto", "fused", "plain"}
+        ``fused``: float32 arithmetic, all layers in one pass over memory; for closed forms and float32 on the
+        CPU. ``plain``: float64 arithmetic in torch on any device. ``auto``: fused where it can be.
 
     Returns
     -------
@@ -133,87 +141,95 @@ def fc_kernels(
     Raises
     ------
     InputError
-        If ``layers`` < 1, an input is empty or not finite, or the shapes do not match.
+        If ``layers`` < 1, an input is empty or not finite, the shapes do not match, or the method does not
+        apply.
     """
     _check_layers(layers)
-    require(strip >= 1, "strip", "positive", strip)
     _check_inputs("X", X)
-    if Z is None:
-        return _symmetric(X, activation, layers, strip)
-    _check_inputs("Z", Z)
-    same = Z.shape[1] == X.shape[1] and Z.dtype == X.dtype and Z.device == X.device
-    rule = f"(m, {X.shape[1]}), {X.dtype} on {X.device} like X"
-    require(same, "Z", rule, f"{tuple(Z.shape)}, {Z.dtype} on {Z.device}")
-    return _rectangular(X, Z, activation, layers, strip)
+    if Z is not None:
+        _check_inputs("Z", Z)
+        same = Z.shape[1] == X.shape[1] and Z.dtype == X.dtype and Z.device == X.device
+        rule = f"(m, {X.shape[1]}), {X.dtype} on {X.device} like X"
+        require(same, "Z", rule, f"{tuple(Z.shape)}, {Z.dtype} on {Z.device}")
+    require(method in get_args(Method), "method", f"one of {', '.join(get_args(Method))}", method)
+    can_fuse = activation.closed is not None and X.dtype == torch.float32 and X.device.type == "cpu"
+    require(can_fuse or method != "fused", "method", "auto or plain here", method)
+    return FcKernels(*(_fused if can_fuse and method != "plain" else _plain)(X, Z, activation, layers))
 
 
-def _symmetric(X: torch.Tensor, activation: Activation, layers: int, strip: int) -> FcKernels:
-    n = len(X)
-    variances, diagonal, tiles = _layers_of(X, activation, layers)
-    ntk, nngp = (torch.empty(n, n, dtype=X.dtype, device=X.device) for _ in range(2))
-    for rows, end in strips(n, strip):
-        for start in range(0, end, strip):
-            columns = slice(start, min(start + strip, end))
-            ntk[rows, columns], nngp[rows, columns] = _recursion(X[rows] @ X[columns].T, tiles, rows, columns)
-        mirror(ntk, rows, end)
-        mirror(nngp, rows, end)
-    ntk.diagonal().copy_(diagonal)
-    nngp.diagonal().copy_(variances)
-    return FcKernels(ntk, nngp)
+def _fused(X: torch.Tensor, Z: torch.Tensor | None, activation: Activation, layers: int) -> Pair:
+    if not activation.smooth:
+        slope = -float(activation.phi(torch.tensor(-1.0, dtype=torch.float64)))
+        return piecewise_kernels(X, Z, layers, slope)
+    sides = [_diagonals(inputs, activation, layers) for inputs in ((X,) if Z is None else (X, Z))]
+    outs = erf_kernels(X, Z, c_sigma(activation), [variances for variances, _ in sides])
+    return _with_diagonals(outs, *sides[0]) if Z is None else outs
 
 
-def _rectangular(
-    X: torch.Tensor, Z: torch.Tensor, activation: Activation, layers: int, strip: int
-) -> FcKernels:
-    n, m = len(X), len(Z)
-    _, _, tiles = _layers_of(torch.cat((X, Z)), activation, layers)
-    ntk, nngp = (torch.empty(n, m, dtype=X.dtype, device=X.device) for _ in range(2))
-    for top in range(0, n, strip):
-        rows = slice(top, min(top + strip, n))
-        for start in range(0, m, strip):
-            columns = slice(start, min(start + strip, m))
-            shifted = slice(n + columns.start, n + columns.stop)  # in the list of all norms
-            ntk[rows, columns], nngp[rows, columns] = _recursion(X[rows] @ Z[columns].T, tiles, rows, shifted)
-    return FcKernels(ntk, nngp)
-
-
-Layer = tuple[PairTile, PairTile, float]
-
-
-def _layers_of(
-    X: torch.Tensor, activation: Activation, layers: int
-) -> tuple[torch.Tensor, torch.Tensor, list[Layer]]:
-    """Return Sigma^(L) and Theta^(L) of equal inputs, shapes (n,), and what gives those of other pairs."""
+def _plain(X: torch.Tensor, Z: torch.Tensor | None, activation: Activation, layers: int) -> Pair:
+    n, second = len(X), X if Z is None else Z
+    m, shift = len(second), 0 if Z is None else n  # where the columns begin among all inputs
     scale = c_sigma(activation)
-    a = (X.double() ** 2).sum(dim=1)  # (n,)
-    theta, tiles = a, []
+    variances, diagonal = _diagonals(X if Z is None else torch.cat((X, second)), activation, layers)
+    tiles = [
+        tuple(expectations(activation, a, TOLERANCE[X.dtype], layer)[0] for layer in (1, 2))
+        for a in variances[:-1]
+    ]
+    outs = (
+        torch.empty(n, m, dtype=X.dtype, device=X.device),
+        torch.empty(n, m, dtype=X.dtype, device=X.device),
+    )
+    for rows, end in strips(n, STRIP):
+        left = X[rows].double()
+        for start in range(0, end if Z is None else m, STRIP):
+            columns = slice(start, min(start + STRIP, m))
+            place = slice(shift + columns.start, shift + columns.stop)
+            sigma = theta = left @ second[columns].double().T
+            for phi, gamma in tiles:
+                slopes = phi(rows, place, sigma).mul_(scale)
+                sigma = gamma(rows, place, sigma).mul_(scale)
+                theta = torch.addcmul(sigma, theta, slopes)
+            outs[0][rows, columns], outs[1][rows, columns] = theta, sigma
+        if Z is None:
+            for out in outs:
+                mirror(out, rows, end)
+    return _with_diagonals(outs, variances, diagonal) if Z is None else outs
+
+
+def _with_diagonals(outs: Pair, variances: list[torch.Tensor], theta: torch.Tensor) -> Pair:
+    outs[0].diagonal().copy_(theta)
+    outs[1].diagonal().copy_(variances[-1])
+    return outs
+
+
+def _diagonals(
+    X: torch.Tensor, activation: Activation, layers: int
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return Sigma^(h) for h = 0, ..., L and Theta^(L) of pairs of equal inputs, shape (n,), float64."""
+    scale = c_sigma(activation)
+    variances = [(X.double() ** 2).sum(dim=1)]
+    theta = variances[0]
     for _ in range(layers):
-        variances = a.to(X)
-        gamma, second = expectations(activation, variances, TOLERANCE[X.dtype], layer=2)
-        phi, slopes = expectations(activation, variances, TOLERANCE[X.dtype], layer=1)
-        tiles.append((gamma, phi, scale))
-        a = scale * second.double()
-        theta = a + theta * scale * slopes.double()
-    return a, theta, tiles
+        values, slopes = _second_moments(activation, variances[-1])
+        variances.append(scale * values)
+        theta = variances[-1] + theta * scale * slopes
+    return variances, theta
 
 
-def _recursion(
-    c: torch.Tensor, tiles: list[Layer], rows: slice, columns: slice
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return Theta^(L) and Sigma^(L) of a tile from its inner products."""
-    theta = c
-    for gamma, phi, scale in tiles:
-        slopes = phi(rows, columns, c).mul_(scale)
-        c = gamma(rows, columns, c).mul_(scale)
-        theta = torch.addcmul(c, theta, slopes)
-    return theta, c
-
-
-def _second_moment(activation: Activation, a: torch.Tensor) -> torch.Tensor:
-    """E[sigma(sqrt(a) g)^2], elementwise."""
+def _second_moments(activation: Activation, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """E[sigma(sqrt(a) g)^2] and E[sigma'(sqrt(a) g)^2], elementwise."""
     if activation.closed is not None:
-        return activation.closed.Gamma(a, a, a)
-    return gaussian_mean(lambda g: activation.phi(torch.sqrt(a)[..., None] * g) ** 2)[0]
+        return activation.closed.Gamma(a, a, a), activation.closed.Phi(a, a, a)
+
+    def squares(part: torch.Tensor) -> torch.Tensor:
+        def integrand(g: torch.Tensor) -> torch.Tensor:
+            z = torch.sqrt(part)[:, None] * g
+            return torch.stack((activation.phi(z) ** 2, activation.dphi(z) ** 2))
+
+        return gaussian_mean(integrand)[0].to(a)
+
+    values, slopes = torch.cat([squares(part) for part in torch.split(a.flatten().cpu(), AT_ONCE)], dim=1)
+    return values.reshape(a.shape), slopes.reshape(a.shape)
 
 
 def _check_layers(layers: int) -> None:

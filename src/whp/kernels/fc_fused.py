@@ -1,0 +1,272 @@
+"""Deep fully-connected kernels in single precision on the CPU: all layers of a pair in one pass over memory.
+
+For the piecewise-linear activations and erf. Tiles of the Gram matrix stay in the first-level cache for all
+layers, and are written to both sides of the diagonal. What single precision would lose is kept in double:
+1 - |rho| of nearly parallel inputs, and for erf, whose kernels vanish at right angles, every product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from whp.kernels.fast_arccos import arccos_factor, arcsin, compiled, lift_factor
+
+Array32 = npt.NDArray[np.float32]
+Array64 = npt.NDArray[np.float64]
+Pair = tuple[torch.Tensor, torch.Tensor]
+Task = Callable[..., None]
+
+# Rows of the Gram matrix at once, and the sides of a tile whose state stays in the first-level cache.
+STRIP, HEIGHT, WIDTH = 512, 32, 64
+# Where a strip of the Gram matrix holds a larger |rho| than this off the diagonal, it is taken in float64:
+# an error of 1e-7 in rho then moves an angle by more than 3e-7.
+NEAR = 0.9
+
+# |sine| is below 1 but may be rounded to it; this keeps its cosine from 0.
+LEAST = 1e-20
+
+ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
+ONE_OVER_PI = np.float32(1 / math.pi)
+
+
+@compiled
+def write_tile(
+    tile: Array32, i: int, j: int, rows: int, columns: int, top: int, mirrored: bool, out: Array32
+) -> None:
+    """Write a tile to rows from ``top + i`` and columns from ``j``; its mirror image, if any, as well."""
+    for r in range(rows):
+        row = top + i + r
+        last = min(columns, row - j) if mirrored else columns
+        for c in range(last):
+            out[row, j + c] = tile[r * WIDTH + c]
+    if mirrored:
+        for c in range(columns):
+            for r in range(max(0, j + c + 1 - top - i), rows):
+                out[j + c, top + i + r] = tile[r * WIDTH + c]
+
+
+@compiled
+def piecewise_tiles(
+    layers: int,
+    bend: np.float32,
+    cosines: Array32,
+    gaps: Array32,
+    left: Array32,
+    right: Array32,
+    first: int,
+    step: int,
+    top: int,
+    mirrored: bool,
+    ntk: Array32,
+    nngp: Array32,
+) -> None:
+    """Write both kernels of some rows for phi(z) = z (z >= 0), slope z (z < 0).
+
+    Parameters
+    ----------
+    layers : int
+        L.
+    bend : float32
+        (1 - slope)^2 / (1 + slope^2), the weight of ReLU's maps against the identity's.
+    cosines : ndarray, shape (r, m)
+        Of the angles between inputs.
+    gaps : ndarray, shape (r, m) or (0, 0)
+        1 - |cosines|, if they are known better.
+    left, right : ndarray, shapes (r,) and (m,)
+        Norms.
+    first, step : int
+        Take the first of every ``step`` groups of rows from ``first`` on.
+    top, mirrored
+        Where the rows begin in ``ntk`` and ``nngp``, and whether these are symmetric.
+    """
+    rho = np.zeros(HEIGHT * WIDTH, np.float32)
+    q = np.zeros(HEIGHT * WIDTH, np.float32)  # 1 - |rho|
+    theta = np.zeros(HEIGHT * WIDTH, np.float32)
+    straight = ONE - bend
+    bend_over_pi = bend * ONE_OVER_PI
+    height, width = cosines.shape
+    for i in range(first * HEIGHT, height, step * HEIGHT):
+        rows = min(HEIGHT, height - i)
+        for j in range(0, min(width, top + i + rows) if mirrored else width, WIDTH):
+            columns = min(WIDTH, width - j)
+            for r in range(rows):
+                for c in range(columns):
+                    cosine = min(max(cosines[i + r, j + c], -ONE), ONE)
+                    rho[r * WIDTH + c] = cosine
+                    theta[r * WIDTH + c] = cosine
+                    q[r * WIDTH + c] = ONE - abs(cosine)
+                if len(gaps) > 0:
+                    for c in range(columns):
+                        q[r * WIDTH + c] = gaps[i + r, j + c]
+            for _ in range(layers):
+                for k in range(rows * WIDTH):
+                    root = np.sqrt(TWO * q[k]) * bend_over_pi
+                    angle = root * arccos_factor(q[k])
+                    lift = root * q[k] * lift_factor(q[k])
+                    acute = rho[k] >= ZERO
+                    near = q[k] - lift
+                    far = lift - straight * (ONE - q[k])
+                    rho[k] = ONE - near if acute else far
+                    q[k] = near if acute else ONE - abs(far)
+                    slopes = ONE - angle if acute else straight + angle
+                    theta[k] = rho[k] + theta[k] * slopes
+            for r in range(rows):
+                for c in range(columns):
+                    scale = left[i + r] * right[j + c]
+                    theta[r * WIDTH + c] *= scale
+                    rho[r * WIDTH + c] *= scale
+            write_tile(theta, i, j, rows, columns, top, mirrored, ntk)
+            write_tile(rho, i, j, rows, columns, top, mirrored, nngp)
+
+
+@compiled
+def erf_tiles(
+    layers: int,
+    scale: float,
+    sines: Array64,
+    left: Array64,
+    right: Array64,
+    first: int,
+    step: int,
+    top: int,
+    mirrored: bool,
+    ntk: Array32,
+    nngp: Array32,
+) -> None:
+    """Write both kernels of some rows for erf.
+
+    In float64: the maps of erf drive nearly parallel inputs apart, and rounding errors with them.
+
+    Parameters
+    ----------
+    layers : int
+        L.
+    scale : float
+        2 c_sigma / pi.
+    sines : ndarray, shape (r, m)
+        2 x . z / sqrt((1 + 2 |x|^2) (1 + 2 |z|^2)).
+    left, right : ndarray, shapes (L, r) and (L, m)
+        1 / sqrt(1 + 2 a) for the variances a of the layers.
+    first, step, top, mirrored
+        As for the piecewise-linear activations.
+    """
+    sine = np.zeros(HEIGHT * WIDTH)
+    angle = np.zeros(HEIGHT * WIDTH)
+    theta = np.zeros(HEIGHT * WIDTH)
+    sigma32 = np.zeros(HEIGHT * WIDTH, np.float32)
+    theta32 = np.zeros(HEIGHT * WIDTH, np.float32)
+    height, width = sines.shape
+    for i in range(first * HEIGHT, height, step * HEIGHT):
+        rows = min(HEIGHT, height - i)
+        for j in range(0, min(width, top + i + rows) if mirrored else width, WIDTH):
+            columns = min(WIDTH, width - j)
+            for r in range(rows):
+                for c in range(columns):
+                    sine[r * WIDTH + c] = sines[i + r, j + c]
+                    theta[r * WIDTH + c] = sines[i + r, j + c] / (2.0 * left[0, i + r] * right[0, j + c])
+            for h in range(layers):
+                following = min(h + 1, layers - 1)
+                for r in range(rows):
+                    here, there = 2.0 * scale * left[h, i + r], 2.0 * scale * left[following, i + r]
+                    for c in range(columns):
+                        k = r * WIDTH + c
+                        q = max(1.0 - abs(sine[k]), LEAST)
+                        cosine = np.sqrt(q * (2.0 - q))
+                        angle[k] = arcsin(sine[k], q, cosine)
+                        theta[k] = scale * angle[k] + theta[k] * (here * right[h, j + c] / cosine)
+                        sine[k] = angle[k] * (there * right[following, j + c])
+            for k in range(rows * WIDTH):
+                theta32[k] = np.float32(theta[k])
+                sigma32[k] = np.float32(scale * angle[k])
+            write_tile(theta32, i, j, rows, columns, top, mirrored, ntk)
+            write_tile(sigma32, i, j, rows, columns, top, mirrored, nngp)
+
+
+def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slope: float) -> Pair:
+    """Return Theta^(L) and Sigma^(L) for phi(z) = z (z >= 0), slope z (z < 0), c_sigma = 2 / (1 + slope^2).
+
+    Parameters
+    ----------
+    X, Z : Tensor, shapes (n, d) and (m, d), float32 on the CPU
+        Without ``Z`` the kernels of X with itself.
+    layers : int
+        L.
+    slope : float
+    """
+    bend = np.float32((1 - slope) ** 2 / (1 + slope**2))
+    unknown = np.zeros((0, 0), np.float32)
+    directions, norms = [], []
+    for inputs in (X,) if Z is None else (X, Z):
+        size = torch.linalg.vector_norm(inputs, dim=1, dtype=torch.float64)  # (n,)
+        directions.append(torch.where(size > 0, 1 / size, 0.0)[:, None] * inputs)  # (n, d), float64
+        norms.append(size.float().numpy())
+    left, right = directions[0], directions[-1]
+    left32, right32 = left.float(), right.float()
+
+    def strip(top: int, bottom: int, end: int) -> Task:
+        cosines = left32[top:bottom] @ right32[:end].T
+        if Z is None:
+            cosines.diagonal(top).zero_()
+        low, high = torch.aminmax(cosines)
+        gaps = unknown
+        if max(-float(low), float(high)) > NEAR:
+            exact = left[top:bottom] @ right[:end].T
+            cosines, gaps = exact.float(), (1 - exact.abs()).clamp_min(0).float().numpy()
+        return partial(piecewise_tiles, layers, bend, cosines.numpy(), gaps, norms[0][top:bottom], norms[-1])
+
+    outs = _run(strip, len(X), len(right), Z is None)
+    if Z is None:
+        squares = (X.double() ** 2).sum(dim=1)
+        outs[0].diagonal().copy_((layers + 1) * squares)
+        outs[1].diagonal().copy_(squares)
+    return outs
+
+
+def erf_kernels(
+    X: torch.Tensor, Z: torch.Tensor | None, scale: float, variances: list[list[torch.Tensor]]
+) -> Pair:
+    """Return Theta^(L) and Sigma^(L) for erf.
+
+    Parameters
+    ----------
+    X, Z
+        As for the piecewise-linear activations; diagonals are left to be filled in.
+    scale : float
+        c_sigma.
+    variances : list of list of Tensor
+        Sigma^(h) for h = 0, ..., L of the rows of X with themselves, each of shape (n,), and of those of Z.
+    """
+    shrink = [torch.rsqrt(1 + 2 * torch.stack(side[:-1])) for side in variances]  # (L, n)
+    vectors = [
+        math.sqrt(2) * g[0, :, None] * x.double()  # (n, d)
+        for g, x in zip(shrink, (X,) if Z is None else (X, Z), strict=True)
+    ]
+    factors = [g.numpy() for g in shrink]
+
+    def strip(top: int, bottom: int, end: int) -> Task:
+        sines = (vectors[0][top:bottom] @ vectors[-1][:end].T).numpy()
+        here = np.ascontiguousarray(factors[0][:, top:bottom])
+        return partial(erf_tiles, len(here), 2 * scale / math.pi, sines, here, factors[-1])
+
+    return _run(strip, len(X), len(vectors[-1]), Z is None)
+
+
+def _run(strip: Callable[[int, int, int], Task], n: int, m: int, mirrored: bool) -> Pair:
+    """Make both (n, m) matrices strip by strip, on as many threads as torch has."""
+    outs = [np.empty((n, m), np.float32) for _ in range(2)]
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(threads) as pool:
+        for top in range(0, n, STRIP):
+            bottom = min(top + STRIP, n)
+            task = strip(top, bottom, bottom if mirrored else m)
+            running = [pool.submit(task, k, threads, top, mirrored, *outs) for k in range(threads)]
+            for part in running:
+                part.result()
+    return torch.from_numpy(outs[0]), torch.from_numpy(outs[1])
