@@ -1,0 +1,148 @@
+r"""What the events of Lemma B.7 leave of one step of back-propagation.
+
+Setting   A relu network at two inputs x, x'; D = D^(h)(x1) D^(h)(x2). The events bound by epsilon_2 how far
+          <b^(h+1), b^(h+1)> is from its limit, and by epsilon_4 how far 2 tr(D)/d_h is, for the pairs
+          (x, x), (x, x') and (x', x').
+Claim     B.1: then |(2 tr(D)/d_h) <b^(h)(x2), b^(h)(x1)> - prod_{h' >= h} Sigma-dot^(h')|
+          <= epsilon_2 + 2 epsilon_4.
+Measured  The left side against epsilon_2 + 2 epsilon_4 for the least epsilons that the network admits (the
+          statement is for all of them, up to one): by a search over small networks, and in wide ones,
+          where it is an event of probability one.
+Printed   <b^(h), b^(h)> is about the product from h, not from h + 1: times 2 tr(D)/d_h it has one factor
+          too many, and is off by prod (1 - Sigma-dot^(h)) however wide the network. With
+          <b^(h+1), b^(h+1)>, as in (24), the proof is right.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from whp.claims import Twin, always, bound, claim, search
+from whp.kernels import activation
+from whp.models import FullyConnected
+
+from ._backward import inputs, limits, products
+from ._one_layer import ASSUMPTIONS, measured
+
+NETWORKS = {
+    "widths": st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    "layer": st.integers(1, 3),
+    "rho": st.floats(-1, 1),
+    "scale": st.floats(0.25, 4),
+    "seed": st.integers(0, 2**32 - 1),
+}
+
+
+def sides(widths, layer, rho, scale, seed):
+    """At layer h of a network: b-products of h and h + 1, 2 tr(D)/d_h, their limits, and the epsilons."""
+    h = min(layer, len(widths))
+    net = FullyConnected.draw(np.random.default_rng(seed), (2, *widths), activation("relu"), c_sigma=2.0)
+    X = torch.from_numpy(inputs(rho))
+    out = net.pass_(X)
+    b, up = (scale * products(out.b[k].numpy()) for k in (h - 1, h))  # as if later weights were larger
+    trace = 2 * products((out.f[h - 1] > 0).double().numpy()) / widths[h - 1]
+    limit = limits(rho, len(widths))
+    epsilons = np.abs(up - limit.product(h + 1)).max(), np.abs(trace - limit.sigma_dot[h - 1]).max()
+    return b, up, trace, limit.product(h), epsilons
+
+
+def excess(trace, inner, limit, epsilons, first=1.0, second=2.0):
+    """By how much the claim is violated; epsilons above one are not admitted."""
+    if max(epsilons) > 1:
+        return -1.0
+    return float(np.abs(trace * inner - limit).max() - first * epsilons[0] - second * epsilons[1])
+
+
+def printed(widths, layer, rho, scale, seed):
+    b, _, trace, limit, epsilons = sides(widths, layer, rho, scale, seed)
+    return excess(trace, b, limit, epsilons)
+
+
+def printed_half(widths, layer, rho, scale, seed):
+    b, _, trace, limit, epsilons = sides(widths, layer, rho, scale, seed)
+    return excess(trace, b, limit, epsilons, second=1.0)
+
+
+def corrected(widths, layer, rho, scale, seed):
+    _, up, trace, limit, epsilons = sides(widths, layer, rho, scale, seed)
+    return excess(trace, up, limit, epsilons)
+
+
+def half(widths, layer, rho, scale, seed):
+    _, up, trace, limit, epsilons = sides(widths, layer, rho, scale, seed)
+    return excess(trace, up, limit, epsilons, second=1.0)
+
+
+def without_first(widths, layer, rho, scale, seed):
+    _, up, trace, limit, epsilons = sides(widths, layer, rho, scale, seed)
+    return excess(trace, up, limit, epsilons, first=0.0)
+
+
+def statement(index):
+    """The left side in LaTeX."""
+    return (
+        rf"\left|\tfrac{{2 \mathrm{{tr}}(D)}}{{d_h}} \langle b^{{({index})}}(x_2), b^{{({index})}}(x_1)"
+        r" \rangle - \prod_{h'=h}^L \dot\Sigma^{(h')}(x_1, x_2)\right|"
+    )
+
+
+def checks(index, any_weights, statistic, twins, wide):
+    """The search, and wide random networks, for <b^(index), b^(index)>."""
+    return (
+        always(
+            name="any weights",
+            experiment=search(any_weights, given=NETWORKS, examples=(100, 1000, 5000)),
+            statement=statement(index) + r" \le \epsilon_2 + 2\epsilon_4",
+            twins={
+                name: Twin(
+                    why, experiment=search(check, given=NETWORKS, examples=(100, 1000, 5000), shrink=False)
+                )
+                for name, (why, check) in twins.items()
+            },
+        ),
+        bound(
+            name="wide",
+            experiment=measured,
+            statistic=statistic,
+            quantity=statement(index) + r" / (\epsilon_2 + 2\epsilon_4)",
+            bound=1,
+            delta=0.05,
+            twins=wide,
+        ),
+    )
+
+
+HALF = r"$\epsilon_4$ in place of $2 \epsilon_4$"
+first = claim(
+    "arora2019.claim_b_1",
+    *checks(
+        "h",
+        printed,
+        "B.1, h",
+        {"half": (HALF, printed_half)},
+        {"smaller": Twin("half of the right side", bound=0.5)},
+    ),
+    title="One step of back-propagation adds at most 2 epsilon_4 to the error",
+    locus="Claim B.1",
+    regime="met",
+    assumptions=ASSUMPTIONS[:1],
+)
+
+mended = claim(
+    "arora2019.claim_b_1_corrected",
+    *checks(
+        "h+1",
+        corrected,
+        "B.1, h + 1",
+        {"half": (HALF, half), "first": (r"without $\epsilon_2$", without_first)},
+        {"printed": Twin("with b^(h) in place of b^(h+1)", statistic="B.1, h")},
+    ),
+    title="One step of back-propagation adds at most 2 epsilon_4 to the error: with b^(h+1)",
+    locus="Claim B.1",
+    regime="met",
+    assumptions=ASSUMPTIONS[:1],
+    printed=False,
+    corrects="arora2019.claim_b_1",
+)

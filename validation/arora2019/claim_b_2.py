@@ -1,0 +1,109 @@
+r"""Across the features, weights act on the back-propagated vectors as fresh ones do.
+
+Setting   A relu network at two inputs x, x'; G = [g^(h)(x), g^(h)(x')], Pi the projection orthogonal to
+          its columns, D = D^(h)(x1) D^(h)(x2).
+Claim     B.2: with probability at least 1 - delta_2/2, if the events of Lemma B.7 hold, for the three pairs
+          |(2/d_h) b^(h+1)(x1)^T W^(h+1) Pi D Pi W^(h+1)^T b^(h+1)(x2) - (2 tr(D)/d_h) <b^(h), b^(h)>|
+          <= 16 sqrt(log(6/delta_2)/d_h). By-product: sqrt(2/d_h) |b^(h+1)(x1)^T W^(h+1) Pi D|
+          <= 4 sqrt(log(6/delta_2)/d_h).
+Measured  Both left sides, widths to 2 x 10^5, L = 1 and 3; the proof's log(6/delta_2) <= d_h holds.
+Printed   The mean of the quadratic form is <b^(h+1), b^(h+1)> tr(D Pi), and <b^(h), b^(h)> is smaller by the
+          factor Sigma-dot^(h): the difference is 1/4 for orthogonal inputs at L = 1, above the right side for
+          d_h > 4096 log(6/delta_2). The by-product's left side is about one; its own proof ends at
+          2 + 4 sqrt(log(6/delta_2)/d_h), with sqrt(4 + 16^2 s^2) where sqrt(4 + 16 s) is meant. What the
+          argument gives is 2 + 4 (log(6/delta_2)/d_h)^(1/4), at most the 6 that is used in (32).
+"""
+
+from __future__ import annotations
+
+from sympy import Rational, log, sqrt
+
+from whp.claims import Twin, bound, claim, symbols
+
+from ._one_layer import ASSUMPTIONS, DELTA_2, EVENT, E, measured
+
+d = symbols("d")
+SHARE = log(6 / DELTA_2) / d
+QUADRATIC = (
+    E + r"\left|\tfrac{2}{d_h} b^{(h+1)\top} W^{(h+1)} \Pi_G^\perp D \Pi_G^\perp W^{(h+1)\top} b^{(h+1)}"
+    r" - \tfrac{2 \mathrm{tr}(D)}{d_h} \langle b^{(INDEX)}, b^{(INDEX)} \rangle\right|"
+)
+NORM = E + r"\sqrt{2/d_h}\, \|b^{(h+1)\top} W^{(h+1)} \Pi_G^\perp D\|"
+
+
+def quadratic(index, twins):
+    """The claim with <b^(index), b^(index)>."""
+    return bound(
+        experiment=measured,
+        statistic=f"B.2, {index}",
+        quantity=QUADRATIC.replace("INDEX", index.replace(" ", "")),
+        bound=16 * sqrt(SHARE),
+        delta=DELTA_2 / 2,
+        twins=twins,
+    )
+
+
+def norm(right, twins):
+    """The by-product with another right side."""
+    return bound(
+        experiment=measured,
+        statistic="by-product",
+        quantity=NORM,
+        bound=right,
+        delta=DELTA_2 / 2,
+        twins=twins,
+    )
+
+
+exponent = Twin("log(6/delta_2)/d_h in place of its root", bound=16 * SHARE)
+main = claim(
+    "arora2019.claim_b_2",
+    quadratic("h", {"half": Twin("half of the constant", bound=8 * sqrt(SHARE)), "exponent": exponent}),
+    title="Across the features, weights act as fresh ones",
+    locus="Claim B.2",
+    regime="met",
+    assumptions=[*ASSUMPTIONS, EVENT],
+)
+main_corrected = claim(
+    "arora2019.claim_b_2_corrected",
+    quadratic(
+        "h + 1",
+        {"constant": Twin("one in place of 16", bound=sqrt(SHARE)), "exponent": exponent},
+    ),
+    title="Across the features, weights act as fresh ones: with b^(h+1) in the term of the trace",
+    locus="Claim B.2",
+    regime="met",
+    assumptions=[*ASSUMPTIONS, EVENT],
+    printed=False,
+    corrects="arora2019.claim_b_2",
+)
+by_product = claim(
+    "arora2019.claim_b_2_by_product",
+    norm(
+        4 * sqrt(SHARE),
+        {
+            "half": Twin("half of the constant", bound=2 * sqrt(SHARE)),
+            "root": Twin("the fourth root, without the 2", bound=4 * SHARE ** Rational(1, 4)),
+        },
+    ),
+    title="The part across the features is small",
+    locus="Claim B.2, by-product",
+    regime="met",
+    assumptions=[*ASSUMPTIONS, EVENT],
+)
+by_product_corrected = claim(
+    "arora2019.claim_b_2_by_product_corrected",
+    norm(
+        2 + 4 * SHARE ** Rational(1, 4),
+        {
+            "term": Twin("without the 2", bound=4 * SHARE ** Rational(1, 4)),
+            "quarter": Twin("a quarter of it", bound=Rational(1, 2) + SHARE ** Rational(1, 4)),
+        },
+    ),
+    title="The part across the features is bounded: 2 more than printed, and the fourth root",
+    locus="proof of Claim B.2",
+    regime="met",
+    assumptions=[*ASSUMPTIONS, EVENT],
+    printed=False,
+    corrects="arora2019.claim_b_2_by_product",
+)
