@@ -36,6 +36,19 @@ class TestFit:
         assert fit.jitter == 0.7
         assert fit.coefficients.shape == (30,)
 
+    @pytest.mark.parametrize("jitter", [0.0, 0.3])
+    def test_what_is_left_out_is_predicted_by_the_others(self, jitter):
+        A, Y = features(12, 30), features(12, 2, 1)
+        H = A @ A.T
+        found = kernel_regression(H, Y, jitter=jitter).left_out
+        for i in range(12):
+            others = [k for k in range(12) if k != i]
+            fit = kernel_regression(H[others][:, others], Y[others], jitter=jitter)
+            torch.testing.assert_close(found[i : i + 1], fit.predict(H[i : i + 1, others]))
+        alone = kernel_regression(H, Y[:, 1], jitter=jitter).left_out
+        torch.testing.assert_close(alone, found[:, 1])
+        assert not torch.allclose(found, Y, atol=0.1)  # it is not the fit itself
+
     def test_the_condition_number_is_that_of_the_1_norm(self):
         A = features(15, 30)
         H = A @ A.T

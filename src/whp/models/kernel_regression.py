@@ -54,12 +54,15 @@ class KernelRegression:
     condition : float
         The condition number of ``H + jitter I`` in the 1-norm, from its inverse. A relative error e of
         the entries of H is one of up to about ``condition * e`` of the coefficients.
+    left_out : Tensor, shape (n, k) or (n,), float64
+        What a regression on the n - 1 other points predicts at each training point.
     jitter : float
         What was added to the diagonal.
     """
 
     coefficients: Tensor
     condition: float
+    left_out: Tensor
     jitter: float
 
     def predict(self, K: Tensor) -> Tensor:
@@ -102,7 +105,8 @@ def kernel_regression(H: Tensor, Y: Tensor, *, jitter: float = 0.0) -> KernelReg
 
     Notes
     -----
-    Source: arora2019, (14) and Section 5.1.
+    Source: arora2019, (14) and Section 5.1; of ``left_out``, Rasmussen and Williams, Gaussian Processes
+    for Machine Learning (2006), (5.12): ``y_i - [H^{-1} y]_i / [H^{-1}]_ii``.
     """
     square = H.ndim == 2 and H.shape[0] == H.shape[1] and len(H) > 0
     require(square, "H", "of shape (n, n), n > 0", tuple(H.shape))
@@ -122,10 +126,10 @@ def kernel_regression(H: Tensor, Y: Tensor, *, jitter: float = 0.0) -> KernelReg
     condition = float(torch.linalg.matrix_norm(H, 1) * torch.linalg.matrix_norm(inverse, 1))
     if not condition * len(H) * torch.finfo(H.dtype).eps < 1:
         _refuse(H)
-    target = Y.to(H)
-    columns = target[:, None] if Y.ndim == 1 else target
-    coefficients = torch.cholesky_solve(columns, factor)
-    return KernelRegression(coefficients[:, 0] if Y.ndim == 1 else coefficients, condition, jitter)
+    target = Y.to(H).reshape(len(H), -1)  # (n, k)
+    coefficients = torch.cholesky_solve(target, factor)
+    left_out = target - coefficients / inverse.diagonal()[:, None]
+    return KernelRegression(coefficients.reshape(Y.shape), condition, left_out.reshape(Y.shape), jitter)
 
 
 def _refuse(H: Tensor) -> None:
