@@ -222,7 +222,7 @@ class Convolutional:
             for channels in self._blocks(len(one[0]) + len(two[0]), layer):
                 left = self._gradients(*one, channels)
                 right = left if Z is None else self._gradients(*two, channels)
-                kernel.addmm_(left, right.mT)
+                kernel = kernel + left @ right.mT
             kernels.append(kernel)
         return tuple(kernels)
 
