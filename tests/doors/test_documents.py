@@ -112,3 +112,13 @@ def test_the_wheel_works_without_a_checkout(tmp_path):
     listed = call(sys.executable, "-c", code, cwd=empty)
     assert listed.startswith(str(site))  # not the checkout
     assert "hu2020.prop_3_4" in listed
+
+
+def test_the_guide_to_kernels_runs_as_written():
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "kernels.md").read_text(), re.S)
+    seen = {}
+    exec(code, seen)
+    assert seen["H"].shape == (40, 40)
+    assert seen["k"].shape == (20, 40)
+    assert seen["found"].share > 0.5
+    assert seen["both"].ntk.shape == seen["both"].nngp.shape == (60, 60)
