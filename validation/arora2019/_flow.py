@@ -1,0 +1,182 @@
+r"""What the claims about training share: networks trained by gradient flow to the end, and what that left.
+
+ReLU networks of L hidden layers of width m each, on one data set (the probability in these theorems is over
+the initialisation): n = 4 training points with labels +-1 and 24 test points, drawn once from the unit sphere
+in dimension 16. The output has the multiplier kappa = m^(-power). Trained until the residual is a thousandth
+of the first, and continued to t = infinity with the last kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from whp.claims import Design, Path, experiment
+from whp.devices import as_dtype
+from whp.kernels import activation
+from whp.kernels.fully_connected import fc_kernels
+from whp.models.finite import FullyConnected
+from whp.models.gradient_flow import GradientFlow, gradient_flow
+
+D = 16
+N = 4
+N_TEST = 24
+POWER = 1 / 3
+RELU = activation("relu")
+SETTING = (
+    rf"ReLU; $L$ hidden layers of width $m$; one data set: $n = {N}$ training points with labels $\pm 1$ and"
+    rf" {N_TEST} test points, drawn once from the unit sphere in $\mathbb{{R}}^{{{D}}}$."
+)
+KAPPA = r"$\kappa = m^{-1/3}$: the paper asks for $m \ge \mathrm{poly}(1/\kappa)$ and leaves the power open."
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One run: n training rows, then the test rows; kernels in the limit of infinite width; the flow."""
+
+    n: int
+    kappa: float
+    y: torch.Tensor
+    ntk: torch.Tensor
+    nngp: torch.Tensor
+    flow: GradientFlow
+
+    @property
+    def lambda_0(self) -> float:
+        """The smallest eigenvalue of H*."""
+        return float(torch.linalg.eigvalsh(self.ntk[: self.n, : self.n])[0])
+
+    def distances(self, kernel: torch.Tensor) -> torch.Tensor:
+        """|f_nn - regression with the kernel| at the test points, shape (T,)."""
+        n = self.n
+        regression = kernel[n:, :n] @ torch.linalg.solve(kernel[:n, :n], self.y)
+        return (self.flow.limit[n:] - regression).abs()
+
+
+def sphere(rng: np.random.Generator, count: int, d: int = D) -> torch.Tensor:
+    """Draw uniform points of the unit sphere, shape (count, d), float64."""
+    X = torch.from_numpy(rng.standard_normal((count, d)))
+    return X / X.norm(dim=1, keepdim=True)
+
+
+INPUTS = sphere(np.random.default_rng(0), N + N_TEST)
+LABELS = torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64)
+
+
+def train(p, rng, device, power: float) -> Trained:
+    """Train a network of p.layers layers of width p.m, with kappa = m^(-power)."""
+    dtype = as_dtype(p.dtype)
+    widths = [D, *[p.m] * p.layers]
+    net = FullyConnected.draw(rng, widths, RELU, c_sigma=2.0, dtype=dtype, device=device)
+    rows, kappa = INPUTS.to(device, dtype), p.m**-power
+    flow = gradient_flow(net, rows[:N], LABELS.to(rows), X_test=rows[N:], multiplier=kappa)
+    limit = fc_kernels(INPUTS, RELU, p.layers)
+    return Trained(N, kappa, LABELS, limit.ntk, limit.nngp, flow)
+
+
+def sides_of_lemma_c_1(run: Trained) -> dict[str, float]:
+    """Left over right side at the worst test point, with constant one, as printed and in part."""
+    n, flow, lam = run.n, run.flow, run.lambda_0
+    eps_H = float(torch.linalg.matrix_norm(flow.kernels[:, :n, :n] - run.ntk[:n, :n], 2).max())
+    eps_test = torch.linalg.vector_norm(flow.kernels[:, n:, :n] - run.ntk[n:, :n], dim=2).amax(0)  # (T,)
+    start = flow.outputs[0].abs()
+    init = torch.maximum(start[n:], start[:n].max())  # (T,)
+    third = math.sqrt(n) / lam**2 * math.log(n / (eps_H * lam * run.kappa)) * eps_H
+    left, second = run.distances(run.ntk), math.sqrt(n) / lam * eps_test
+    quotients = {"": init + second + third, ", first term alone": init}
+    found = {f"quotient{name}": float((left / right).max()) for name, right in quotients.items()}
+    # The lemma says nothing of a run with epsilon_H > lambda_0 / 2.
+    supposed = {f"{name}, if supposed": v if 2 * eps_H <= lam else 0.0 for name, v in found.items()}
+    return {**found, **supposed, "hypothesis": 2 * eps_H / lam}
+
+
+def convergence(run: Trained) -> dict[str, float]:
+    """sup over t of |u(t) - y| / |u(0) - y| over the printed decay, for both losses, and faster ones."""
+    flow, n = run.flow, run.n
+    logs = torch.log(flow.residuals[1:] / flow.residuals[0])
+    time = 0.5 * run.kappa**2 * run.lambda_0 * flow.times[1:]  # the exponent that is printed
+    lowest = torch.linalg.eigvalsh(flow.kernels[:, :n, :n])[:, 0].min()
+    speeds = {"": 1.0, ", 3/2": 3.0, ", mean loss": float(n)}
+    return {
+        **{f"residual{name}": float(torch.exp((logs + s * time).max())) for name, s in speeds.items()},
+        "eigenvalue": 0.5 * run.lambda_0 / float(lowest),
+        "eigenvalue, without 1/2": run.lambda_0 / float(lowest),
+    }
+
+
+def statistics(run: Trained, m: int) -> dict[str, float]:
+    """All that the claims look at, for one run."""
+    drift = float((run.flow.kernels - run.flow.kernels[0]).abs().max())
+    moved = float(run.flow.movement.max())
+    return {
+        "distance": float(run.distances(run.ntk).square().mean().sqrt()),
+        "distance to NNGP": float(run.distances(run.nngp).square().mean().sqrt()),
+        "drift": drift,
+        "drift over kappa": drift / run.kappa,
+        "movement": moved * run.lambda_0 / math.sqrt(run.n),
+        "movement over root m": moved / math.sqrt(m),
+        "movement over m^(1/4)": moved / m**0.25,
+        **sides_of_lemma_c_1(run),
+        **convergence(run),
+    }
+
+
+def powers_of_two(low: int, high: int) -> tuple[int, ...]:
+    return tuple(2**k for k in range(low, high + 1))
+
+
+@experiment(
+    name="arora2019.training.shallow",
+    quick=Design(Path(m=powers_of_two(6, 11)), {"layers": [1]}, (8, 27)),
+    standard=Design(Path(m=powers_of_two(7, 13)), {"layers": [1]}, (12, 61)),
+    paper=Design(Path(m=powers_of_two(7, 16)), {"layers": [1]}, (12, 61)),
+    dtype="float32",
+)
+def shallow(p, rng, device):
+    return statistics(train(p, rng, device, POWER), p.m)
+
+
+@experiment(
+    name="arora2019.training.deep",
+    quick=Design(Path(m=powers_of_two(6, 9)), {"layers": [2]}, (8, 27)),
+    standard=Design(Path(m=powers_of_two(7, 11)), {"layers": [2, 3]}, (8, 27)),
+    paper=Design(Path(m=powers_of_two(7, 12)), {"layers": [2, 3, 4]}, (12, 41)),
+    dtype="float32",
+)
+def deep(p, rng, device):
+    return statistics(train(p, rng, device, POWER), p.m)
+
+
+@experiment(
+    name="arora2019.training.small_kappa",
+    quick=Design(Path(m=powers_of_two(6, 10)), {"layers": [1]}, (8, 27)),
+    standard=Design(Path(m=powers_of_two(6, 10)), {"layers": [1, 2]}, (8, 41)),
+    dtype="float32",
+)
+def small_kappa(p, rng, device):
+    """kappa = m^(-1/2)."""
+    return statistics(train(p, rng, device, 0.5), p.m)
+
+
+@experiment(
+    name="arora2019.training.kappa_one",
+    quick=Design(Path(m=powers_of_two(6, 10)), {"layers": [1]}, (8, 27)),
+    standard=Design(Path(m=powers_of_two(6, 10)), {"layers": [1, 2]}, (8, 41)),
+    dtype="float32",
+)
+def kappa_one(p, rng, device):
+    return statistics(train(p, rng, device, 0.0), p.m)
+
+
+@experiment(
+    name="arora2019.training.many",
+    quick=Design(Path(m=(2048,)), {"layers": [1]}, (270, 610)),
+    standard=Design(Path(m=(2048, 8192)), {"layers": [1]}, (270, 1400)),
+    dtype="float32",
+)
+def many(p, rng, device):
+    """Many runs, for what is printed with constants."""
+    return statistics(train(p, rng, device, POWER), p.m)
