@@ -73,10 +73,19 @@ def test_a_form_that_cannot_reach_the_level() -> None:
     form = QuadraticForm([-1.0, -0.1])
     assert form.upper_tail(1.1) == 0.0 < form.upper_tail(1.0999) < 1e-3
     assert form.lower_tail(-1.1) == 1.0
+    assert QuadraticForm([1.0, 2.0]).tail(1e30) == 0.0
     assert (QuadraticForm([0.0]).tail(0.5), QuadraticForm([0.0]).upper_tail(-1.0)) == (0.0, 1.0)
     assert form.sampled_tail(1.2, generator(0, "unreachable"), 100).value == pytest.approx(
         form.lower_tail(1.2), rel=1.0
     )
+
+
+@pytest.mark.parametrize("tiny", [2.0**-52, 1e-9, -1e-9, 1e-300])
+@pytest.mark.parametrize("t", [0.03, 0.99, 30.0])
+def test_a_tiny_eigenvalue_changes_nothing(tiny: float, t: float) -> None:
+    one, two = QuadraticForm([-1.0]), QuadraticForm([tiny, -1.0])
+    assert two.lower_tail(t) == pytest.approx(one.lower_tail(t), rel=1e-7)
+    assert two.upper_tail(t) == pytest.approx(one.upper_tail(t), rel=1e-6)
 
 
 def test_scale_and_order_do_not_matter() -> None:

@@ -65,10 +65,10 @@ class QuadraticForm:
 
     @cached_property
     def values(self) -> Floats:
-        """The eigenvalues other than zero, as an array."""
+        """The eigenvalues that are not zero to rounding, which decide the law."""
         given: Floats = np.asarray(self.eigenvalues, dtype=np.float64)
-        nonzero: Floats = given[given != 0.0]
-        return nonzero
+        kept: Floats = given[np.abs(given) > 1e-20 * np.abs(given).max()]
+        return kept
 
     @property
     def frobenius(self) -> float:
@@ -148,8 +148,8 @@ def _crossing(w: Floats, t: float, pole: float) -> tuple[float, Floats]:
         if top == 0.0:
             s = float(np.exp(z))
             return s, 1.0 - 2.0 * s * w
-        ratio = w / top
-        return float(expit(z)) / (2.0 * top), (1.0 - ratio) + ratio * float(expit(-z))
+        s, ratio = float(expit(z)) / (2.0 * top), w / top
+        return s, np.where(w > 0.0, (1.0 - ratio) + ratio * float(expit(-z)), 1.0 - 2.0 * s * w)
 
     def slope(z: float) -> float:
         s, rest = at(z)
@@ -171,6 +171,8 @@ def _upper_tail(values: Floats, t: float) -> float:
         return 1.0 - _upper_tail(-values, -t)
     size = float(np.abs(values).max())
     w, t = values / size, t / size
+    if t > 1e5 * w.size:
+        return 0.0  # less than exp(-t / 3), which is below the smallest number
     c, rest = _crossing(w, t, pole=1.0)
     scale = float(np.sum(2.0 * (w / rest) ** 2) + c**-2.0) ** -0.5
     # The integrand is exp(-s x) times a power of s: the hyperbola opens to the side where the former decays.
