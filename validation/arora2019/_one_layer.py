@@ -88,7 +88,7 @@ def cells(values):
 
 measured = experiment(
     name="arora2019.one_layer",
-    quick=Design(Path(d=(64, 2048, 65536)), {"depth": [1], "layer": [1], "rho": [0.0]}, trials=(300, 700)),
+    quick=Design(Path(d=(64, 2048, 32768)), {"depth": [1], "layer": [1], "rho": [0.0]}, trials=(300, 700)),
     standard=Design(
         Path(d=(64, 512, 4096, 32768, 200_000)),
         {"depth": [1, 3], "layer": [1, 3], "rho": [0.0, 0.8]},

@@ -1,0 +1,144 @@
+r"""Features and back-propagated vectors of a wide network have the inner products of the limit.
+
+Setting   A relu network (6) with L hidden layers of width d at two inputs x, x' of norm one; for all layers
+          and the pairs (x, x), (x, x'), (x', x') the errors of <g^(h), g^(h)> against Sigma^(h), and of
+          <b^(h), b^(h)> against the product of Sigma-dot^(h') over h' >= h.
+Claim     B.2: there are c_1, c_2 such that if min d_h >= c_1 L^2 log(L/delta)/epsilon^4 and
+          epsilon <= c_2/L, then with probability 1 - delta the first are at most epsilon^2/2 and the second
+          below 3 L epsilon. In other words, if min d_h >= c_1 L^2 log(L/delta)/epsilon_1^2 and
+          epsilon_1 <= c_2/L, then P[A(epsilon^2/8) and B(3 L epsilon)] >= 1 - delta.
+Measured  Width, in networks with all weights drawn, to d = 4096 (in quadratic mean over 16 pairs of
+          inputs), and depth, along d = 2 L^6: the errors against epsilon^2 and L epsilon at the epsilon of
+          that width. With c_1 = 64 and c_2 = 2, a choice: the delta for which the width is as asked, at the
+          errors measured, is below a level with at most that probability, at levels up to 1/2.
+Words     have epsilon_1^2 where the theorem has epsilon^4; epsilon_1 is read as epsilon, in whose place it
+          stands. Then d falls short: the features' error is of order d^(-1/2), that is epsilon and not
+          epsilon^2. The proof applies Theorem B.1 with epsilon^2/8, which gives epsilon^4.
+Edges     b^(0) is not defined: 0 <= h <= L is 1 <= h <= L for the second bound. At L = 1, log(L/delta)
+          vanishes as delta tends to one, where the theorem is false like the words of Theorem B.1; the
+          levels here stay below 1/2.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sympy import Rational, log, sqrt
+
+from whp.claims import Design, Path, Twin, bound, claim, experiment, rate
+
+from ._initialisation import ASSUMPTIONS, L, d, depths, from_the_law, widths
+
+FEATURES = r"\max_h |\langle g^{(h)}, g^{(h)} \rangle - \Sigma^{(h)}|"
+BACKWARD = r"\max_h |\langle b^{(h)}, b^{(h)} \rangle - \prod_{h' \ge h} \dot\Sigma^{(h')}|"
+QUARTER = Rational(1, 4)
+EPSILON_4 = L**2 * log(L / Rational(1, 10)) / d  # epsilon^4 at delta = 0.1, up to c_1
+sixth = depths("sixth power", 2 * L**6, (2, 3, 4, 5), (2, 3, 4, 5, 6, 7))
+
+
+@experiment(
+    quick=Design(Path(L=(2,), d=25 * L**6), {"rho": [0.0]}, trials=(660, 2000)),
+    standard=Design(Path(L=(1, 2, 3), d=25 * L**6), {"rho": [0.0, 0.9]}, trials=(660, 2700)),
+)
+def certainty(p, rng, device):
+    """The delta for which the width is as asked at the errors measured; epsilon counts up to c_2/L."""
+    error = from_the_law(p, rng, device)
+
+    def delta(c_1, c_2, share):
+        """For the least epsilon for which both bounds hold, that of the features being share epsilon^2."""
+        epsilon = max((error["features"] / share) ** 0.5, error["backward"] / (3 * p.L))
+        return p.L * math.exp(-p.d * min(epsilon, c_2 / p.L) ** 4 / (c_1 * p.L**2))
+
+    return {
+        "printed": delta(64, 2, 1 / 2),
+        "share": delta(64, 2, 1 / 16),
+        "words": delta(1024, 4, 1 / 8),
+        "words, share": delta(1024, 4, 1 / 64),
+    }
+
+
+def certain(statistic, formula, twins):
+    """Both bounds at once, with chosen constants, at levels up to 1/2."""
+    return bound(
+        name="certainty",
+        experiment=certainty,
+        statistic=statistic,
+        quantity=rf"\Pr\left[{FEATURES} > {formula} \text{{ or }} {BACKWARD} \ge 3 L \epsilon\right]"
+        r" \le \delta",
+        delta=(0.02, 0.05, 0.2, 0.5),
+        tail_of=True,
+        twins=twins,
+    )
+
+
+def in_width(name, quantity, right, twins):
+    """An order in the width; rounding is that of single precision."""
+    return rate(
+        name=f"width, {name}",
+        experiment=widths,
+        statistic=name,
+        quantity=quantity,
+        bound=right,
+        rounding=1e-4,
+        twins=twins,
+    )
+
+
+theorem = claim(
+    "arora2019.thm_b_2",
+    in_width("features", FEATURES, 1 / sqrt(d), {"exponent": Twin("1/d in place of 1/sqrt(d)", bound=1 / d)}),
+    in_width("backward", BACKWARD, d**-QUARTER, {"exponent": Twin("d^(-3/4) for d^(-1/4)", bound=d**-0.75)}),
+    rate(
+        name="depth, features",
+        experiment=sixth,
+        statistic="features",
+        quantity=FEATURES,
+        bound=sqrt(EPSILON_4),
+        twins={"exponent": Twin("epsilon^4 in place of epsilon^2", bound=EPSILON_4)},
+    ),
+    rate(
+        name="depth, backward",
+        experiment=sixth,
+        statistic="backward",
+        quantity=BACKWARD,
+        bound=L * EPSILON_4**QUARTER,
+        twins={"exponent": Twin("epsilon^4 in place of epsilon", bound=L * EPSILON_4)},
+    ),
+    certain(
+        "printed",
+        r"\epsilon^2/2",
+        {"share": Twin("epsilon^2/16 in place of epsilon^2/2", statistic="share")},
+    ),
+    title="Features and back-propagated vectors of a wide network have the products of the limit",
+    locus="Theorem B.2",
+    assumptions=[*ASSUMPTIONS, r"$c_1 = 64$, $c_2 = 2$, where the paper leaves them open; $\delta \le 1/2$."],
+)
+
+BACK = Twin("1/d in place of 1/sqrt(d)", bound=1 / d)
+words = claim(
+    "arora2019.thm_b_2_words",
+    in_width("features", FEATURES, 1 / d, {"exponent": Twin("better by sqrt(d)", bound=d**-1.5)}),
+    in_width("backward", BACKWARD, 1 / sqrt(d), {"exponent": BACK}),
+    title="Features and back-propagated vectors have the products of the limit: epsilon^2 in the width",
+    locus="Theorem B.2, 'In other words'",
+    assumptions=[
+        *ASSUMPTIONS,
+        r"$\epsilon_1 = \epsilon$, so that $\epsilon^2 \asymp 1/d$ at fixed $L$, $\delta$.",
+    ],
+)
+
+words_corrected = claim(
+    "arora2019.thm_b_2_words_corrected",
+    in_width("features", FEATURES, 1 / sqrt(d), {"exponent": BACK}),
+    in_width("backward", BACKWARD, d**-QUARTER, {"exponent": Twin("d^(-3/4) for d^(-1/4)", bound=d**-0.75)}),
+    certain(
+        "words",
+        r"\epsilon^2/8",
+        {"share": Twin("epsilon^2/64 in place of epsilon^2/8", statistic="words, share")},
+    ),
+    title="Features and back-propagated vectors have the products of the limit: epsilon^4 in the width",
+    locus="Theorem B.2, 'In other words'",
+    assumptions=[*ASSUMPTIONS, r"$\epsilon_1 = \epsilon^2$; $c_1 = 1024$, $c_2 = 4$; $\delta \le 1/2$."],
+    printed=False,
+    corrects="arora2019.thm_b_2_words",
+)
