@@ -7,7 +7,9 @@ from typing import Literal
 import torch
 
 from whp.errors import require
+from whp.kernels.cntk_fused import fused_cntk
 from whp.kernels.cntk_reference import Padding, Pooling, Train, check_options, cntk_tensors
+from whp.kernels.cntk_torch import torch_cntk
 from whp.kernels.tiles import TOLERANCE
 
 Method = Literal["auto", "fused", "torch", "reference"]
@@ -72,15 +74,31 @@ def cntk(
         )
         same = Z.dtype == X.dtype and Z.device == X.device
         require(same, "Z", f"{X.dtype} on {X.device} like X", f"{Z.dtype} on {Z.device}")
+    if method == "auto":
+        method = "fused" if X.device.type == "cpu" and X.dtype == torch.float32 else "torch"
+    options = (layers, filter_size, pooling, padding, train)
+    if method == "fused":
+        fits = X.device.type == "cpu" and X.dtype == torch.float32
+        require(fits, "images of the fused method", "float32 on the CPU", f"{X.dtype} on {X.device}")
+        return fused_cntk(X, Z, *options)
+    if method == "torch":
+        return torch_cntk(X, Z, *options)
     others = X if Z is None else Z
-    kernel = [
-        [
-            cntk_tensors(x, z, layers=layers, filter_size=filter_size, padding=padding).kernel(pooling, train)
-            for z in others
-        ]
-        for x in X
-    ]
+    kernel = [[_plain(x, z, *options) for z in others] for x in X]
     return torch.tensor(kernel, dtype=X.dtype, device=X.device)
+
+
+def _plain(
+    x: torch.Tensor,
+    z: torch.Tensor,
+    layers: int,
+    filter_size: int,
+    pooling: Pooling,
+    padding: Padding,
+    train: Train,
+) -> float:
+    tensors = cntk_tensors(x, z, layers=layers, filter_size=filter_size, padding=padding)
+    return tensors.kernel(pooling, train)
 
 
 def _check_images(name: str, X: torch.Tensor) -> None:

@@ -20,15 +20,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from whp.kernels.cntk_reference import Padding, Pooling, Train, variance_maps
+from whp.kernels.cntk_reference import Padding, Pooling, Train
+from whp.kernels.cntk_torch import deviation_maps, inverse, unit_images
 from whp.kernels.fast_arccos import arccos_factor, compiled, lift_factor
 
 Array = npt.NDArray[Any]
 
 # Images in the lanes.
-LANES = 16
+LANES = 32
 # Rows of the kernel in one task, which passes over all blocks of the other side.
 TASK = 8
+
+# Unsigned, as signed indices could count from the end, and checking that costs vectors.
+Index = np.uint64
 
 ZERO, ONE = np.float32(0), np.float32(1)
 ROOT_2_OVER_PI = np.float32(math.sqrt(2) / math.pi)
@@ -37,24 +41,26 @@ ROOT_2_OVER_PI = np.float32(math.sqrt(2) / math.pi)
 @compiled
 def box_sum(source, step, target, at, count, q, scale):  # type: ignore[no-untyped-def]
     """Write scale (source[k] + source[k + step] + ...), q terms, to target[at + k] for k < count."""
+    at, step, two_steps = Index(at), Index(step), Index(2 * step)
     if q == 3:
-        for k in range(count):
-            target[at + k] = scale * (source[k] + source[step + k] + source[2 * step + k])
+        for k in range(Index(count)):
+            target[at + k] = scale * (source[k] + source[step + k] + source[two_steps + k])
         return
-    for k in range(count):
+    for k in range(Index(count)):
         target[at + k] = scale * source[k]
     for t in range(1, q):
-        for k in range(count):
-            target[at + k] += scale * source[t * step + k]
+        ahead = Index(t) * step
+        for k in range(Index(count)):
+            target[at + k] += scale * source[ahead + k]
 
 
 @compiled
 def extend(line, width, r, size, circular):  # type: ignore[no-untyped-def]
     """Fill r entries of ``size`` numbers before and after ``width`` of them: with zeros, or going round."""
     for k in range(r):
-        before, after = k * size, (r + width + k) * size
-        left, right = (r + (k - r) % width) * size, (r + k % width) * size
-        for b in range(size):
+        before, after = Index(k * size), Index((r + width + k) * size)
+        left, right = Index((r + (k - r) % width) * size), Index((r + k % width) * size)
+        for b in range(Index(size)):
             line[before + b] = line[left + b] if circular else 0
             line[after + b] = line[right + b] if circular else 0
 
@@ -62,39 +68,48 @@ def extend(line, width, r, size, circular):  # type: ignore[no-untyped-def]
 @compiled
 def spread(source, start, width, target):  # type: ignore[no-untyped-def]
     """Copy each of ``width`` numbers to all lanes."""
-    for j in range(width):
-        number = source[start + j]
-        for b in range(LANES):
-            target[j * LANES + b] = number
+    for j in range(Index(width)):
+        number = source[Index(start) + j]
+        for b in range(Index(LANES)):
+            target[j * Index(LANES) + b] = number
 
 
 @compiled
 def multiply(x, z, start, target, at, count, add):  # type: ignore[no-untyped-def]
     """Write the products of a line of one channel, or add them."""
+    start, at = Index(start), Index(at)
     if add:
-        for k in range(count):
+        for k in range(Index(count)):
             target[at + k] += x[k] * z[start + k]
     else:
-        for k in range(count):
+        for k in range(Index(count)):
             target[at + k] = x[k] * z[start + k]
 
 
 @compiled
-def relu(x_s, x_r, z_s, z_r, z_at, sigma, theta, start, count, share, sigma_line, theta_line, at):  # type: ignore[no-untyped-def]
+def relu(
+    x_s, x_r, z_s, z_r, z_at, sigma, theta, start, count, share, sigma_line, theta_line, at, v_line, rest
+):  # type: ignore[no-untyped-def]
     """Write K and K-dot Theta + share K of a line, with c_sigma = 2: (15), (16), (19), (20).
 
-    With |rho| = 1 - v, K is s_x s_z lift, and Sigma more where Sigma > 0.
+    With |rho| = 1 - v, K is s_x s_z lift, and Sigma more where Sigma > 0. A loop has numbers of one
+    size in the main, so that its vectors are full.
     """
+    z_at, start, at, count = Index(z_at), Index(start), Index(at), Index(count)
     for k in range(count):
         entry = sigma[start + k]
-        v = np.float32(max(1.0 - abs(entry) * (x_r[k] * z_r[z_at + k]), 0.0))
+        v_line[k] = max(1.0 - abs(entry) * (x_r[k] * z_r[z_at + k]), 0.0)
+        rest[k] = entry
+    for k in range(count):
+        v, entry = v_line[k], rest[k]
         root = np.sqrt(v) * ROOT_2_OVER_PI
         angle = root * arccos_factor(v)
         lift = root * v * lift_factor(v) * (x_s[k] * z_s[z_at + k])
-        positive = max(entry, 0.0)
-        slopes = ONE - angle if entry > 0.0 else angle
-        sigma_line[at + k] = positive + lift
-        theta_line[at + k] = slopes * theta[start + k] + share * (np.float32(positive) + lift)
+        slopes = ONE - angle if entry > ZERO else angle
+        theta_line[at + k] = slopes * theta[start + k] + share * (max(entry, ZERO) + lift)
+        rest[k] = lift
+    for k in range(count):
+        sigma_line[at + k] = max(sigma[start + k], 0.0) + rest[k]
 
 
 @compiled
@@ -102,7 +117,19 @@ def offset_sum(x, z, i, block, offset, sizes, q, circular, ends, work):  # type:
     """Pass the map of one offset through all layers and add its sum to ``total``, the last of ``work``."""
     (x_image, x_s, x_r), (z_image, z_s, z_r) = x, z
     (channels, layers, P, Q, Q_z), (d_i, d_j) = sizes, offset
-    sigma, theta, sigma_rows, theta_rows, sigma_line, theta_line, spread_64, spread_32, total = work
+    (
+        sigma,
+        theta,
+        sigma_rows,
+        theta_rows,
+        sigma_line,
+        theta_line,
+        spread_64,
+        spread_32,
+        v_line,
+        rest,
+        total,
+    ) = work
     top, left, r = max(0, -d_i), max(0, -d_j), q // 2
     height = P if circular else P - abs(d_i)
     width = Q if circular else Q - abs(d_j)
@@ -123,7 +150,7 @@ def offset_sum(x, z, i, block, offset, sizes, q, circular, ends, work):  # type:
                 share = ONE if h < layers or ends else ZERO
                 relu(
                     spread_32, spread_64, z_s, z_r, z_at, sigma, theta, y * count, count, share,
-                    sigma_line, theta_line, at,
+                    sigma_line, theta_line, at, v_line, rest,
                 )  # fmt: skip
             if h == layers:
                 for j in range(width):
@@ -177,6 +204,8 @@ def kernel_rows(x, z, sizes, first, last, symmetric, q, circular, pooled, ends, 
         np.empty(line, np.float32),
         np.empty(line, np.float64),
         np.empty(line, np.float32),
+        np.empty(line, np.float32),
+        np.empty(line, np.float32),
         total,
     )
     high_i, high_j = (P, Q) if pooled else (1, 1)
@@ -204,8 +233,8 @@ def fused_cntk(
 
     Runs on as many threads as torch does.
     """
-    x_norms, x_images = _unit(X)
-    z_norms, z_images = (x_norms, x_images) if Z is None else _unit(Z)
+    x_norms, x_images = unit_images(X)
+    z_norms, z_images = (x_norms, x_images) if Z is None else unit_images(Z)
     left = _side(x_images, layers, filter_size, padding)
     right = [_in_lanes(a, padding) for a in _side(z_images, layers, filter_size, padding)]
     n, channels, P, Q = X.shape
@@ -226,29 +255,14 @@ def fused_cntk(
     return (kernel * (scale * x_norms[:, None]) * z_norms).float()
 
 
-def _unit(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return norms, shape (n,), and images of norm 1 (or zero), both float64."""
-    images = X.double()
-    norms = images.flatten(1).norm(dim=1)
-    return norms, images * _inverse(norms)[:, None, None, None]
-
-
-def _inverse(a: torch.Tensor) -> torch.Tensor:
-    return torch.where(a > 0, 1 / a, 0.0)
-
-
 def _side(images: torch.Tensor, layers: int, filter_size: int, padding: Padding) -> list[Array]:
-    """Return what a side of the kernel takes.
-
-    That is the images, shape (n, C, P, Q), the deviations sqrt([Sigma^(h-1)(x, x)]_(ij,ij)) in float32,
-    shape (n, L, P, Q), and 1 / those, or 0 where they are 0.
-    """
-    deviations = torch.stack(variance_maps(images, layers, filter_size, padding), 1).sqrt_()
-    return [a.contiguous().numpy() for a in (images, deviations.float(), _inverse(deviations))]
+    """Return images, shape (n, C, P, Q), deviations in float32, (n, L, P, Q), and 1 / deviations."""
+    deviations = deviation_maps(images, layers, filter_size, padding)
+    return [a.contiguous().numpy() for a in (images, deviations.float(), inverse(deviations))]
 
 
 def _in_lanes(a: Array, padding: Padding) -> Array:
-    """Return maps, shape (n, ..., Q), as blocks of LANES, shape (blocks, ..., Q, LANES); absent ones are zero.
+    """Return maps, shape (n, ..., Q), as blocks, shape (blocks, ..., Q, LANES); absent ones are zero.
 
     With circular padding columns 0 to Q - 2 are repeated behind column Q - 1.
     """
