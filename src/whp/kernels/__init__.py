@@ -20,7 +20,7 @@ from whp.kernels.deep import (
     subtract_deep_linear_kernel_,
 )
 from whp.kernels.expectations import ExpectationResult, Gamma, Phi, PhiGradient, phi_gradient
-from whp.kernels.fully_connected import FcKernels, FcLayers, c_sigma, fc_kernels, fc_layers
+from whp.kernels.fully_connected import FcKernels, FcLayers, c_sigma, fc_kernels, fc_layers, fc_ntk
 from whp.kernels.ntk import (
     expected_first_layer_ntk,
     first_layer_ntk,
@@ -69,6 +69,7 @@ __all__ = [
     "expected_second_layer_ntk",
     "fc_kernels",
     "fc_layers",
+    "fc_ntk",
     "first_layer_ntk",
     "infinite_cnn1d_ntk",
     "layer_ntks",

@@ -21,13 +21,13 @@ from whp.kernels.fast_arccos import arccos_factor, arcsin, compiled, lift_factor
 Array32 = npt.NDArray[np.float32]
 Array64 = npt.NDArray[np.float64]
 Pair = tuple[torch.Tensor, torch.Tensor]
-Task = Callable[..., None]
+Task = Callable[..., bool]
 
-# Rows of the Gram matrix at once, and the sides of a tile whose state stays in the first-level cache.
-STRIP, HEIGHT, WIDTH = 512, 32, 64
-# Where a strip of the Gram matrix holds a larger |rho| than this off the diagonal, it is taken in float64:
-# an error of 1e-7 in rho then moves an angle by more than 3e-7.
-NEAR = 0.9
+# Rows of the Gram matrix at once, for the second-level cache, and the sides of a tile, for the first.
+BLOCK, HEIGHT, WIDTH = 128, 32, 64
+# Where 1 - |rho| is less than this off the diagonal, products are taken in float64: an error of 1e-7 in rho
+# then moves an angle by more than 2e-7.
+NEAR = np.float32(0.1)
 
 # |sine| is below 1 but may be rounded to it; this keeps its cosine from 0.
 LEAST = 1e-20
@@ -41,6 +41,8 @@ def write_tile(
     tile: Array32, i: int, j: int, rows: int, columns: int, top: int, mirrored: bool, out: Array32
 ) -> None:
     """Write a tile to rows from ``top + i`` and columns from ``j``; its mirror image, if any, as well."""
+    if len(out) == 0:
+        return
     for r in range(rows):
         row = top + i + r
         last = min(columns, row - j) if mirrored else columns
@@ -53,6 +55,38 @@ def write_tile(
 
 
 @compiled
+def piecewise_layers(
+    layers: int, bend: np.float32, count: int, rho: Array32, q: Array32, theta: Array32
+) -> None:
+    """Apply all layers to ``count`` pairs in place: rho, q = 1 - |rho| and Theta of unit vectors."""
+    straight = ONE - bend
+    bend_over_pi = bend * ONE_OVER_PI
+    # ReLU's correlations are not negative from the second layer on.
+    general = 1 if bend == ONE else layers
+    for _ in range(general):
+        for k in range(count):
+            root = np.sqrt(TWO * q[k]) * bend_over_pi
+            angle = root * arccos_factor(q[k])
+            lift = root * q[k] * lift_factor(q[k])
+            acute = rho[k] >= ZERO
+            near = q[k] - lift
+            far = lift - straight * (ONE - q[k])
+            rho[k] = ONE - near if acute else far
+            q[k] = near if acute else ONE - abs(far)
+            slopes = ONE - angle if acute else straight + angle
+            theta[k] = rho[k] + theta[k] * slopes
+    if general < layers:
+        for _ in range(layers - general):
+            for k in range(count):
+                root = np.sqrt(TWO * q[k]) * ONE_OVER_PI
+                slopes = ONE - root * arccos_factor(q[k])
+                q[k] -= root * q[k] * lift_factor(q[k])
+                theta[k] = ONE - q[k] + theta[k] * slopes
+        for k in range(count):
+            rho[k] = ONE - q[k]
+
+
+@compiled
 def piecewise_tiles(
     layers: int,
     bend: np.float32,
@@ -60,13 +94,11 @@ def piecewise_tiles(
     gaps: Array32,
     left: Array32,
     right: Array32,
-    first: int,
-    step: int,
     top: int,
     mirrored: bool,
     ntk: Array32,
     nngp: Array32,
-) -> None:
+) -> bool:
     """Write both kernels of some rows for phi(z) = z (z >= 0), slope z (z < 0).
 
     Parameters
@@ -81,42 +113,39 @@ def piecewise_tiles(
         1 - |cosines|, if they are known better.
     left, right : ndarray, shapes (r,) and (m,)
         Norms.
-    first, step : int
-        Take the first of every ``step`` groups of rows from ``first`` on.
     top, mirrored
-        Where the rows begin in ``ntk`` and ``nngp``, and whether these are symmetric.
+        Where these rows begin in ``ntk`` and ``nngp``, and whether these are symmetric.
+    ntk, nngp : ndarray, shape (n, m), or (0, 0) where it is not wanted
+
+    Returns
+    -------
+    bool
+        Whether all was done; False if ``gaps`` are needed.
     """
     rho = np.zeros(HEIGHT * WIDTH, np.float32)
-    q = np.zeros(HEIGHT * WIDTH, np.float32)  # 1 - |rho|
+    q = np.zeros(HEIGHT * WIDTH, np.float32)
     theta = np.zeros(HEIGHT * WIDTH, np.float32)
-    straight = ONE - bend
-    bend_over_pi = bend * ONE_OVER_PI
     height, width = cosines.shape
-    for i in range(first * HEIGHT, height, step * HEIGHT):
+    known = len(gaps) > 0
+    for i in range(0, height, HEIGHT):
         rows = min(HEIGHT, height - i)
         for j in range(0, min(width, top + i + rows) if mirrored else width, WIDTH):
             columns = min(WIDTH, width - j)
+            closest = ONE
             for r in range(rows):
                 for c in range(columns):
-                    cosine = min(max(cosines[i + r, j + c], -ONE), ONE)
+                    cosine = cosines[i + r, j + c]
+                    gap = ONE - abs(cosine)
                     rho[r * WIDTH + c] = cosine
                     theta[r * WIDTH + c] = cosine
-                    q[r * WIDTH + c] = ONE - abs(cosine)
-                if len(gaps) > 0:
+                    q[r * WIDTH + c] = gap
+                    closest = min(closest, gap)
+                if known:
                     for c in range(columns):
                         q[r * WIDTH + c] = gaps[i + r, j + c]
-            for _ in range(layers):
-                for k in range(rows * WIDTH):
-                    root = np.sqrt(TWO * q[k]) * bend_over_pi
-                    angle = root * arccos_factor(q[k])
-                    lift = root * q[k] * lift_factor(q[k])
-                    acute = rho[k] >= ZERO
-                    near = q[k] - lift
-                    far = lift - straight * (ONE - q[k])
-                    rho[k] = ONE - near if acute else far
-                    q[k] = near if acute else ONE - abs(far)
-                    slopes = ONE - angle if acute else straight + angle
-                    theta[k] = rho[k] + theta[k] * slopes
+            if closest < NEAR and not known:
+                return False
+            piecewise_layers(layers, bend, rows * WIDTH, rho, q, theta)
             for r in range(rows):
                 for c in range(columns):
                     scale = left[i + r] * right[j + c]
@@ -124,6 +153,7 @@ def piecewise_tiles(
                     rho[r * WIDTH + c] *= scale
             write_tile(theta, i, j, rows, columns, top, mirrored, ntk)
             write_tile(rho, i, j, rows, columns, top, mirrored, nngp)
+    return True
 
 
 @compiled
@@ -133,14 +163,12 @@ def erf_tiles(
     sines: Array64,
     left: Array64,
     right: Array64,
-    first: int,
-    step: int,
     top: int,
     mirrored: bool,
     ntk: Array32,
     nngp: Array32,
-) -> None:
-    """Write both kernels of some rows for erf.
+) -> bool:
+    """Write both kernels of some rows for erf; return True.
 
     In float64: the maps of erf drive nearly parallel inputs apart, and rounding errors with them.
 
@@ -154,7 +182,7 @@ def erf_tiles(
         2 x . z / sqrt((1 + 2 |x|^2) (1 + 2 |z|^2)).
     left, right : ndarray, shapes (L, r) and (L, m)
         1 / sqrt(1 + 2 a) for the variances a of the layers.
-    first, step, top, mirrored
+    top, mirrored
         As for the piecewise-linear activations.
     """
     sine = np.zeros(HEIGHT * WIDTH)
@@ -163,7 +191,7 @@ def erf_tiles(
     sigma32 = np.zeros(HEIGHT * WIDTH, np.float32)
     theta32 = np.zeros(HEIGHT * WIDTH, np.float32)
     height, width = sines.shape
-    for i in range(first * HEIGHT, height, step * HEIGHT):
+    for i in range(0, height, HEIGHT):
         rows = min(HEIGHT, height - i)
         for j in range(0, min(width, top + i + rows) if mirrored else width, WIDTH):
             columns = min(WIDTH, width - j)
@@ -187,9 +215,10 @@ def erf_tiles(
                 sigma32[k] = np.float32(scale * angle[k])
             write_tile(theta32, i, j, rows, columns, top, mirrored, ntk)
             write_tile(sigma32, i, j, rows, columns, top, mirrored, nngp)
+    return True
 
 
-def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slope: float) -> Pair:
+def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slope: float, nngp: bool) -> Pair:
     """Return Theta^(L) and Sigma^(L) for phi(z) = z (z >= 0), slope z (z < 0), c_sigma = 2 / (1 + slope^2).
 
     Parameters
@@ -199,44 +228,46 @@ def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slop
     layers : int
         L.
     slope : float
+    nngp : bool
+        Whether Sigma^(L) is wanted; else an empty matrix comes in its place.
     """
     bend = np.float32((1 - slope) ** 2 / (1 + slope**2))
     unknown = np.zeros((0, 0), np.float32)
-    directions, norms = [], []
-    for inputs in (X,) if Z is None else (X, Z):
-        size = torch.linalg.vector_norm(inputs, dim=1, dtype=torch.float64)  # (n,)
-        directions.append(torch.where(size > 0, 1 / size, 0.0)[:, None] * inputs)  # (n, d), float64
-        norms.append(size.float().numpy())
-    left, right = directions[0], directions[-1]
-    left32, right32 = left.float(), right.float()
+    inputs = (X,) if Z is None else (X, Z)
+    norms = [torch.linalg.vector_norm(x, dim=1, dtype=torch.float64) for x in inputs]
+    inverse = [torch.where(size > 0, 1 / size, 0.0) for size in norms]
+    directions = [x * scale.float()[:, None] for x, scale in zip(inputs, inverse, strict=True)]
+    sizes = [size.float().numpy() for size in norms]
 
-    def strip(top: int, bottom: int, end: int) -> Task:
-        cosines = left32[top:bottom] @ right32[:end].T
-        if Z is None:
-            cosines.diagonal(top).zero_()
-        low, high = torch.aminmax(cosines)
+    def rows(top: int, bottom: int, end: int, exact: bool) -> Task:
         gaps = unknown
-        if max(-float(low), float(high)) > NEAR:
-            exact = left[top:bottom] @ right[:end].T
-            cosines, gaps = exact.float(), (1 - exact.abs()).clamp_min(0).float().numpy()
-        return partial(piecewise_tiles, layers, bend, cosines.numpy(), gaps, norms[0][top:bottom], norms[-1])
+        if exact:
+            left = inputs[0][top:bottom] * inverse[0][top:bottom, None]  # float64
+            products = left @ (inputs[-1][:end] * inverse[-1][:end, None]).T
+            gaps = (1 - products.abs()).clamp_min(0).float().numpy()
+            cosines = products.float()
+        else:
+            cosines = directions[0][top:bottom] @ directions[-1][:end].T
+            if Z is None:
+                cosines.diagonal(top).zero_()
+        return partial(piecewise_tiles, layers, bend, cosines.numpy(), gaps, sizes[0][top:bottom], sizes[-1])
 
-    outs = _run(strip, len(X), len(right), Z is None)
+    outs = _run(rows, len(X), len(inputs[-1]), Z is None, nngp)
     if Z is None:
-        squares = (X.double() ** 2).sum(dim=1)
-        outs[0].diagonal().copy_((layers + 1) * squares)
-        outs[1].diagonal().copy_(squares)
+        outs[0].diagonal().copy_((layers + 1) * norms[0] ** 2)
+        if nngp:
+            outs[1].diagonal().copy_(norms[0] ** 2)
     return outs
 
 
 def erf_kernels(
-    X: torch.Tensor, Z: torch.Tensor | None, scale: float, variances: list[list[torch.Tensor]]
+    X: torch.Tensor, Z: torch.Tensor | None, scale: float, variances: list[list[torch.Tensor]], nngp: bool
 ) -> Pair:
     """Return Theta^(L) and Sigma^(L) for erf.
 
     Parameters
     ----------
-    X, Z
+    X, Z, nngp
         As for the piecewise-linear activations; diagonals are left to be filled in.
     scale : float
         c_sigma.
@@ -250,23 +281,35 @@ def erf_kernels(
     ]
     factors = [g.numpy() for g in shrink]
 
-    def strip(top: int, bottom: int, end: int) -> Task:
+    def rows(top: int, bottom: int, end: int, exact: bool) -> Task:
         sines = (vectors[0][top:bottom] @ vectors[-1][:end].T).numpy()
         here = np.ascontiguousarray(factors[0][:, top:bottom])
         return partial(erf_tiles, len(here), 2 * scale / math.pi, sines, here, factors[-1])
 
-    return _run(strip, len(X), len(vectors[-1]), Z is None)
+    return _run(rows, len(X), len(vectors[-1]), Z is None, nngp)
 
 
-def _run(strip: Callable[[int, int, int], Task], n: int, m: int, mirrored: bool) -> Pair:
-    """Make both (n, m) matrices strip by strip, on as many threads as torch has."""
-    outs = [np.empty((n, m), np.float32) for _ in range(2)]
+def _run(rows: Callable[[int, int, int, bool], Task], n: int, m: int, mirrored: bool, nngp: bool) -> Pair:
+    """Make both (n, m) matrices, some rows at a time, on as many threads as torch has.
+
+    ``rows(top, bottom, end, exact)`` gives what writes these rows up to that column; where that returns
+    False it is asked for again, ``exact``.
+    """
+    outs = np.empty((n, m), np.float32), np.empty((n, m) if nngp else (0, 0), np.float32)
+
+    def write(top: int) -> None:
+        bottom = min(top + BLOCK, n)
+        end = bottom if mirrored else m
+        if not rows(top, bottom, end, False)(top, mirrored, *outs):
+            rows(top, bottom, end, True)(top, mirrored, *outs)
+
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads) as pool:
-        for top in range(0, n, STRIP):
-            bottom = min(top + STRIP, n)
-            task = strip(top, bottom, bottom if mirrored else m)
-            running = [pool.submit(task, k, threads, top, mirrored, *outs) for k in range(threads)]
-            for part in running:
-                part.result()
+    # Products run on the thread that needs them: torch's own threads would wait for work by spinning.
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(write, reversed(range(0, n, BLOCK))):
+                pass
+    finally:
+        torch.set_num_threads(threads)
     return torch.from_numpy(outs[0]), torch.from_numpy(outs[1])

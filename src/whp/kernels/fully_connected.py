@@ -144,6 +144,24 @@ def fc_kernels(
         If ``layers`` < 1, an input is empty or not finite, the shapes do not match, or the method does not
         apply.
     """
+    return FcKernels(*_kernels(X, Z, activation, layers, method, True))
+
+
+def fc_ntk(
+    X: torch.Tensor,
+    activation: Activation,
+    layers: int,
+    *,
+    Z: torch.Tensor | None = None,
+    method: Method = "auto",
+) -> torch.Tensor:
+    """Return the tangent kernel alone, as :func:`fc_kernels` does, in less memory and time."""
+    return _kernels(X, Z, activation, layers, method, False)[0]
+
+
+def _kernels(
+    X: torch.Tensor, Z: torch.Tensor | None, activation: Activation, layers: int, method: str, nngp: bool
+) -> Pair:
     _check_layers(layers)
     _check_inputs("X", X)
     if Z is not None:
@@ -154,31 +172,38 @@ def fc_kernels(
     require(method in get_args(Method), "method", f"one of {', '.join(get_args(Method))}", method)
     can_fuse = activation.closed is not None and X.dtype == torch.float32 and X.device.type == "cpu"
     require(can_fuse or method != "fused", "method", "auto or plain here", method)
-    return FcKernels(*(_fused if can_fuse and method != "plain" else _plain)(X, Z, activation, layers))
-
-
-def _fused(X: torch.Tensor, Z: torch.Tensor | None, activation: Activation, layers: int) -> Pair:
-    if not activation.smooth:
+    if can_fuse and method != "plain" and not activation.smooth:
         slope = -float(activation.phi(torch.tensor(-1.0, dtype=torch.float64)))
-        return piecewise_kernels(X, Z, layers, slope)
+        return piecewise_kernels(X, Z, layers, slope, nngp)
     sides = [_diagonals(inputs, activation, layers) for inputs in ((X,) if Z is None else (X, Z))]
-    outs = erf_kernels(X, Z, c_sigma(activation), [variances for variances, _ in sides])
-    return _with_diagonals(outs, *sides[0]) if Z is None else outs
+    variances = [side for side, _ in sides]
+    if can_fuse and method != "plain":
+        ntk, covariance = erf_kernels(X, Z, c_sigma(activation), variances, nngp)
+    else:
+        ntk, covariance = _plain(X, Z, activation, variances, nngp)
+    if Z is None:
+        ntk.diagonal().copy_(sides[0][1])
+        if nngp:
+            covariance.diagonal().copy_(variances[0][-1])
+    return ntk, covariance
 
 
-def _plain(X: torch.Tensor, Z: torch.Tensor | None, activation: Activation, layers: int) -> Pair:
+def _plain(
+    X: torch.Tensor,
+    Z: torch.Tensor | None,
+    activation: Activation,
+    variances: list[list[torch.Tensor]],
+    nngp: bool,
+) -> Pair:
+    """Both kernels in float64 on any device, but for diagonals; without ``nngp`` the second is empty."""
     n, second = len(X), X if Z is None else Z
     m, shift = len(second), 0 if Z is None else n  # where the columns begin among all inputs
     scale = c_sigma(activation)
-    variances, diagonal = _diagonals(X if Z is None else torch.cat((X, second)), activation, layers)
     tiles = [
-        tuple(expectations(activation, a, TOLERANCE[X.dtype], layer)[0] for layer in (1, 2))
-        for a in variances[:-1]
+        tuple(expectations(activation, torch.cat(a), TOLERANCE[X.dtype], layer)[0] for layer in (1, 2))
+        for a in list(zip(*variances, strict=True))[:-1]
     ]
-    outs = (
-        torch.empty(n, m, dtype=X.dtype, device=X.device),
-        torch.empty(n, m, dtype=X.dtype, device=X.device),
-    )
+    outs = X.new_empty(n, m), X.new_empty((n, m) if nngp else (0, 0))
     for rows, end in strips(n, STRIP):
         left = X[rows].double()
         for start in range(0, end if Z is None else m, STRIP):
@@ -189,16 +214,12 @@ def _plain(X: torch.Tensor, Z: torch.Tensor | None, activation: Activation, laye
                 slopes = phi(rows, place, sigma).mul_(scale)
                 sigma = gamma(rows, place, sigma).mul_(scale)
                 theta = torch.addcmul(sigma, theta, slopes)
-            outs[0][rows, columns], outs[1][rows, columns] = theta, sigma
+            for out, tile in zip(outs, (theta, sigma), strict=True):
+                if len(out):
+                    out[rows, columns] = tile
         if Z is None:
-            for out in outs:
+            for out in outs[: 1 + nngp]:
                 mirror(out, rows, end)
-    return _with_diagonals(outs, variances, diagonal) if Z is None else outs
-
-
-def _with_diagonals(outs: Pair, variances: list[torch.Tensor], theta: torch.Tensor) -> Pair:
-    outs[0].diagonal().copy_(theta)
-    outs[1].diagonal().copy_(variances[-1])
     return outs
 
 
