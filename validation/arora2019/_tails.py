@@ -20,7 +20,8 @@ from whp.kernels import activation, fc_layers
 from whp.models import FullyConnected
 
 RELU = activation("relu")
-LEVELS = tuple(float(x) for x in np.geomspace(0.01, 0.5, 12))
+NEAR = 0.9  # e_1 in networks of one width and moderately wide: much less, and A is rare
+LEVELS = tuple(float(x) for x in np.geomspace(0.02, 0.5, 10))
 
 d = symbols("d")
 
@@ -88,11 +89,11 @@ def given(event, level):
 
 @experiment(
     name="arora2019.tails.even",
-    quick=Design(Path(d=(100,)), {"cosine": [-0.9], "norm": [1.0]}, trials=(1400, 3200)),
+    quick=Design(Path(d=(100,)), {"cosine": [-0.9], "norm": [1.0]}, trials=(700, 1600)),
     standard=Design(
         Path(d=(100, 300)),
         {"cosine": [-0.9, 0.5], "norm": [1.0, 0.1]},
-        trials=(1400, 3200),
+        trials=(700, 3200),
         only=lambda cell: cell["norm"] == 1.0 or cell["cosine"] < 0,
     ),
     dtype="float32",
@@ -102,10 +103,10 @@ def even(p, rng, device):
     layers = (1, 2, 3)
     net = draw(rng, (p.d,) * 3, p.cosine, p.norm, p.dtype)
     largest = float(np.abs(net.outputs).max())
-    wide = net.off_features <= 0.5**2 / 2  # the events A^h(e_1^2 / 2) at e_1 = 1/2
+    close = net.off_features <= NEAR**2 / 2  # the events A^h(e_1^2 / 2)
     last = net.off_features[3] <= 1 / 2  # A^L at e_1 = 1
 
-    def patterns(h, *, epsilon=0.5, factor=1.0, count=6):
+    def patterns(h, *, epsilon=NEAR, factor=1.0, count=6):
         """delta at which D^h(epsilon + factor sqrt(2 log(count / delta) / d_h)) is left."""
         return implied((net.off_traces[h - 1] - epsilon) / factor, p.d, count)
 
@@ -118,16 +119,16 @@ def even(p, rng, device):
         "outputs": given(last, min(1.0, 4 * math.exp(-(largest**2) / 4))),
         "outputs, half": given(last, min(1.0, 4 * math.exp(-(largest**2)))),
         "outputs, without 4": given(last, min(1.0, math.exp(-(largest**2)))),
-        "after": given(wide[3], patterns(2)),
-        "after, half": given(wide[3], patterns(2, epsilon=0.0, factor=0.5)),
-        "after, square": given(wide[3], patterns(2, epsilon=0.0, factor=p.d**-0.25)),
-        "before": given(wide[1], patterns(2)),
-        "before, half": given(wide[1], patterns(2, epsilon=0.0, factor=0.5)),
+        "after": given(close[3], patterns(2)),
+        "after, half": given(close[3], patterns(2, epsilon=0.0, factor=0.5)),
+        "after, square": given(close[3], patterns(2, epsilon=0.0, factor=p.d**-0.25)),
+        "before": given(close[1], patterns(2)),
+        "before, half": given(close[1], patterns(2, epsilon=0.0, factor=0.5)),
         "first": patterns(1, epsilon=0.0),  # A^0 always holds, also with e_1 = 0
         "first, half": patterns(1, epsilon=0.0, factor=0.5),
-        "all": given(wide.all(), least()),
-        "all, half": given(wide.all(), least(epsilon=0.0, factor=0.5)),
-        "all, one event": given(wide.all(), least(epsilon=0.0, factor=0.5, count=1)),
+        "all": given(close.all(), least()),
+        "all, half": given(close.all(), least(epsilon=0.0, factor=0.5)),
+        "all, one event": given(close.all(), least(epsilon=0.0, factor=0.5, count=1)),
         "any": max(patterns(h, count=18) for h in layers),
         "any, fifth": max(patterns(h, count=18, epsilon=0.0, factor=0.2) for h in layers),
         "at h": implied(printed, p.d, 2),
@@ -162,14 +163,14 @@ def uneven(cosine, norm, epsilon):
 
 rough = experiment(
     name="arora2019.tails.rough",
-    standard=Design(Path(d=(2000,), first=16, last=50), trials=(1400, 3200)),
-    quick=Design(Path(d=(500,), first=16, last=50), trials=(1400, 2100)),
+    quick=Design(Path(d=(1000,), first=8, last=20), trials=(700, 1600)),
+    standard=Design(Path(d=(2000,), first=8, last=50), trials=(700, 3200)),
     dtype="float32",
-)(uneven(0.8, 1.0, 0.9))
+)(uneven(0.8, 1.0, NEAR))
 
 short = experiment(
     name="arora2019.tails.short",
-    standard=Design(Path(d=(2000,), first=6, last=50), trials=(1400, 3200)),
-    quick=Design(Path(d=(500,), first=6, last=20), trials=(1400, 2100)),
+    quick=Design(Path(d=(500,), first=6, last=20), trials=(700, 1600)),
+    standard=Design(Path(d=(2000,), first=6, last=50), trials=(700, 3200)),
     dtype="float32",
 )(uneven(0.0, 0.03, 0.1))
