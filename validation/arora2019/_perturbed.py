@@ -22,7 +22,7 @@ from whp.models.finite import FullyConnected, Pass
 
 from ._flow import RELU, sphere
 
-STEPS = 12
+STEPS = 10
 Step = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -170,7 +170,7 @@ def worst(p, rng: np.random.Generator, device: torch.device) -> dict[str, float]
 
 @experiment(
     name="arora2019.perturbed.omega",
-    quick=Design(Path(k=geometric(20, 300, 5), m=512, layers=2), trials=(8, 27)),
+    quick=Design(Path(k=geometric(10, 1000, 5), m=4096, layers=1), trials=(8, 27)),
     standard=Design(Path(k=geometric(50, 5000, 6), m=2048, layers=2), trials=(8, 27)),
     dtype="float32",
 )
@@ -200,7 +200,7 @@ def along_depth(p, rng, device):
 
 
 SETTING = (
-    r"ReLU; one input on the unit sphere in $\mathbb{R}^{16}$; all hidden layers of width $m$; the ball is"
+    r"ReLU; one input on the unit sphere in $\mathbb{R}^8$; all hidden layers of width $m$; the ball is"
     r" that of the spectral norm, for each matrix of weights."
 )
 CHOICES = (

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import sympy
 
-from whp.claims import Twin, bound, claim, limit, rate, symbols
+from whp.claims import Twin, bound, claim, decay, rate, symbols
 
 from ._flow import KAPPA, SETTING, deep, many, shallow
 
@@ -61,12 +61,12 @@ convergence = claim(
         delta=0.05,
         twins={"half": Twin("lambda_0 in place of lambda_0 / 2", statistic="eigenvalue, without 1/2")},
     ),
-    limit(
+    decay(
         name="movement",
         experiment=shallow,
         statistic="movement over root m",
         quantity=MOVED + r" / \sqrt m",
-        order=1 / 6,  # of 1 / (kappa sqrt m)
+        power=r"\Omega(1)",
         rounding=1e-3,
         twins={"power": Twin("m^(1/4) in place of sqrt m", statistic="movement over m^(1/4)")},
     ),

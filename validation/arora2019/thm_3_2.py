@@ -16,7 +16,7 @@ from whp.claims import Twin, claim, limit
 from ._flow import KAPPA, SETTING, deep, kappa_one, shallow
 
 QUANTITY = r"\left(\mathbb{E}_{x_{te}} (f_{nn}(x_{te}) - f_{ntk}(x_{te}))^2\right)^{1/2}"
-NNGP = "regression with the kernel of the last layer alone, Sigma^(L)"
+WITHOUT = Twin("f in place of f_nn = kappa f", statistic="distance without kappa")
 
 
 def regression(name, experiment, **twins):
@@ -25,14 +25,20 @@ def regression(name, experiment, **twins):
         experiment=experiment,
         statistic="distance",
         quantity=QUANTITY,
+        order=1 / 3,  # of kappa
         rounding=1e-3,
-        twins={"last layer": Twin(NNGP, statistic="distance to NNGP"), **twins},
+        twins={"without kappa": WITHOUT, **twins},
     )
 
 
 theorem = claim(
     "arora2019.thm_3_2",
-    regression("one hidden layer", shallow, kappa=Twin("kappa = 1", experiment=kappa_one)),
+    regression(
+        "one hidden layer",
+        shallow,
+        kappa=Twin("kappa = 1", experiment=kappa_one),
+        ridge=Twin("the diagonal of H* doubled", statistic="distance to ridge"),
+    ),
     regression("deeper", deep),
     title="A fully trained wide network is kernel regression with the NTK",
     locus="Theorem 3.2",

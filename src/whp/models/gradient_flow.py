@@ -123,6 +123,8 @@ def gradient_flow(
         if seen[-1][2] <= stop * first:
             break
         K = state.kernel[:n, :n]
+        finite = bool(torch.isfinite(K).all() and torch.isfinite(r).all())
+        require(finite, f"gradient flow at time {time:g}", "finite", "NaN or infinity", MeasurementError)
         values, Q = torch.linalg.eigh(K)
         if math.isinf(step):
             step = 1.0 / (kappa**2 * float(values[-1]))
@@ -140,9 +142,10 @@ def gradient_flow(
         beta = step * (0.5 * c - step * kappa**2 * (function(3) @ (K @ c + cross @ c_a)))
         gamma = 0.5 * step * c_a
         squared = beta @ K @ beta + 2 * (beta @ cross @ gamma) + gamma @ ahead.kernel @ gamma
-        reach = float(K.diagonal().max()) * max(float(squared), 0.0)
+        reach = float(K.diagonal().max()) * float(squared.clamp_min(0))
         error = kappa * math.sqrt(reach) / (tolerance * first / math.sqrt(n))
-        require(math.isfinite(error), f"gradient flow at time {time:g}", "finite", error, MeasurementError)
+        # A step that ends in NaN or infinity is taken again, shorter.
+        error = error if math.isfinite(error) else math.inf
         factor = min(_GROWTH, max(1 / _GROWTH, _SAFETY / math.sqrt(max(error, 1e-12))))
         if error > 1:
             rejected, step = rejected + 1, step * min(factor, _SAFETY)
