@@ -10,14 +10,16 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import sympy
 import torch
 
-from whp.claims import Design, Path, experiment
+from whp.claims import Design, Path, experiment, symbols
 from whp.devices import as_dtype
 from whp.kernels import activation
 from whp.kernels.cntk_reference import CntkTensors, cntk_tensors, patch_trace
 from whp.models import Convolutional
 
+fan, q = symbols("fan q")
 COLOURS = 3
 NETWORKS = 48
 """Networks drawn for one pair of images: the formula costs more than a network, and a mean is less skewed."""
@@ -30,7 +32,7 @@ ASSUMPTIONS = (
 )
 STATISTIC = (
     f"The statistic is the kernel averaged over {NETWORKS} networks, over the formula: its mean is one but"
-    " for a correction of order 1/C, C the number of channels."
+    " for a correction of order 1/C, C the number of channels: 32, and 96 at q = 1."
 )
 
 
@@ -100,18 +102,17 @@ def layer_kernels(rng: np.random.Generator, X: torch.Tensor, p, pooling: str) ->
     return torch.func.vmap(kernels)(*stacked).to(torch.float64).mean(0)
 
 
-VANILLA = {(4, 1, 3), (4, 2, 1), (4, 2, 3), (4, 3, 3), (4, 3, 5), (6, 2, 5), (8, 1, 5), (8, 2, 3), (8, 3, 3)}
-GAP = {(4, 2, 1), (4, 2, 3), (4, 3, 3), (6, 2, 5), (6, 3, 1), (8, 2, 3), (8, 3, 3)}
+VANILLA = {(4, 1, 3), (4, 2, 1), (4, 2, 3), (4, 3, 3), (6, 2, 5), (6, 3, 1), (8, 1, 5), (8, 2, 3), (8, 3, 3)}
+GAP = {(4, 2, 3), (4, 3, 3), (6, 2, 1), (6, 2, 5), (8, 2, 3), (8, 3, 3)}
 
 
 def designs(cells: set[tuple[int, int, int]]) -> dict[str, Design]:
     """The designs over image side, depth L and filter size q."""
+    path = Path(fan=(96,), C=sympy.Max(fan / q, 32))
     over = {"side": [4, 6, 8], "L": [1, 2, 3], "q": [1, 3, 5]}
     return {
-        "quick": Design(Path(C=(32,)), {"side": [4], "L": [2], "q": [3]}, trials=(50, 400)),
-        "standard": Design(
-            Path(C=(48,)), over, trials=(50, 400), only=lambda c: (c["side"], c["L"], c["q"]) in cells
-        ),
+        "quick": Design(path, {"side": [4], "L": [2], "q": [3]}, trials=(50, 400)),
+        "standard": Design(path, over, trials=(50, 400), only=lambda c: (c["side"], c["L"], c["q"]) in cells),
     }
 
 

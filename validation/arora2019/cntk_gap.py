@@ -7,8 +7,8 @@ Claim     The tangent kernel at initialisation is, with many channels, the mean 
           [Theta^(L)]_(ij,i'j'), where Theta^(0) = 0, Theta^(h) is as in Section 4.1 for h < L, and
           [Theta^(L)]_(ij,i'j') = (c_sigma / q^2) tr([K-dot^(L) o Theta^(L-1)]_(D_(ij,i'j'))).
 Measured  The mean of the kernel of drawn networks over the formula, images 4 x 4 to 8 x 8, L = 2, 3,
-          q = 1, 3, 5 (at L = 1 nothing is trained, and both are zero). With C = 48 channels the networks'
-          mean is itself off by up to 1 %, and 3 % are let pass.
+          q = 1, 3, 5 (at L = 1 nothing is trained, and both are zero). With C = 32 channels (96 at q = 1)
+          the networks' mean is itself off by up to 1 %, and 4 % are let pass.
 Erratum   The average sees every place once, not a patch around it. The kernel of the network as defined is
           the mean of (c_sigma / q^2) K-dot^(L) o Theta^(L-1); the patch trace that the formula takes at
           h = L as well makes it too large by about q^2 (less near the border). Both agree at q = 1. Where
@@ -21,7 +21,7 @@ from whp.claims import Twin, claim, mean
 
 from ._cntk import ASSUMPTIONS, STATISTIC, gap
 
-TOLERANCE = 0.03
+TOLERANCE = 0.04
 RATIO = r"\Theta_{\mathrm{network}}(x, x') \,/\, \frac{1}{P^2 Q^2} \sum_{i,j,i',j'} "
 FIXED = "The first and the last layer are not trained."
 
