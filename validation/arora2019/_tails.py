@@ -117,7 +117,7 @@ def even(p, rng, device):
     printed, corrected = abs(net.traces[0, 1] - slope[1]), abs(net.traces[1, 1] - slope[1])
     return {
         "outputs": given(last, min(1.0, 4 * math.exp(-(largest**2) / 4))),
-        "outputs, half": given(last, min(1.0, 4 * math.exp(-(largest**2)))),
+        "outputs, third": given(last, min(1.0, 4 * math.exp(-9 * largest**2 / 4))),
         "outputs, without 4": given(last, min(1.0, math.exp(-(largest**2)))),
         "after": given(close[3], patterns(2)),
         "after, half": given(close[3], patterns(2, epsilon=0.0, factor=0.5)),
@@ -163,8 +163,8 @@ def uneven(cosine, norm, epsilon):
 
 rough = experiment(
     name="arora2019.tails.rough",
-    quick=Design(Path(d=(1000,), first=8, last=20), trials=(700, 1600)),
-    standard=Design(Path(d=(2000,), first=8, last=50), trials=(700, 3200)),
+    quick=Design(Path(d=(1000,), first=16, last=20), trials=(700, 1600)),
+    standard=Design(Path(d=(3000,), first=16, last=50), trials=(700, 3200)),
     dtype="float32",
 )(uneven(0.8, 1.0, NEAR))
 

@@ -122,15 +122,15 @@ def flat(p):
 
 
 @experiment(
-    quick=Design(Path(n=(1, 4, 16)), trials=(8, 27)),
-    standard=Design(Path(n=(1, 2, 8, 64)), trials=(12, 27)),
+    quick=Design(Path(n=(1, 16)), trials=(12, 60)),
+    standard=Design(Path(n=(1, 8, 64)), trials=(12, 60)),
 )
 def rare(p, rng, device):
     """log of the bound, 1e-7, over the tail by importance sampling, for each form of the bound."""
     form = flat(p)
 
     def margin(level):
-        return math.log(RARE / form.sampled_tail(level, rng, 2000).value)
+        return math.log(RARE / form.sampled_tail(level, rng, 4000).value)
 
     t = math.log(2 / RARE)
 

@@ -80,7 +80,7 @@ lemma = claim(
         delta=LEVELS,
         tail_of=True,
         twins={
-            "half": Twin("sqrt(log(4 / delta))", statistic="outputs, half"),
+            "third": Twin("2/3 in place of 2", statistic="outputs, third"),
             "without 4": Twin("sqrt(log(1 / delta))", statistic="outputs, without 4"),
         },
     ),

@@ -5,7 +5,7 @@ Setting   relu; |x|, |x'| <= 1; A^h(e): all inner products of g^(h)(x), g^(h)(x'
 Claim     P(A^(h+1)(e_1^2 / 2) => D^h(e_1 + sqrt(2 log(6 / delta) / d_h))) >= 1 - delta for all e_1 in [0,
           1], delta in (0, 1); the implication read as material, see lemma_b_2.
 Measured  the delta at which D^h is left, for h = 2 of three hidden layers: of one width (e_1 = 0.9); with
-          widths 8, d, 50 (e_1 = 0.9); and at inputs of norm 0.03, with widths 6, d, 50 (e_1 = 0.1). For the
+          widths 16, d, 50 (e_1 = 0.9); and at inputs of norm 0.03, with widths 6, d, 50 (e_1 = 0.1). For the
           corrected statement also h = 1, where e_1 = 0 will do as A^0 is sure, and the exact law: given
           g^(h-1) the traces are binomial, with any Gram matrix that A^(h-1) allows, to probabilities of
           1e-12.
