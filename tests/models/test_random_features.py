@@ -39,6 +39,18 @@ def test_is_the_kernel_of_the_gradients_of_one_network(pooling, train):
     torch.testing.assert_close(found.train, J[:6] @ J[:6].T)
     torch.testing.assert_close(found.cross, J[6:] @ J[:6].T)
     assert torch.equal(found.train, found.train.T)
+    alone = random_features(
+        np.random.default_rng(7),
+        images(6),
+        layers=3,
+        channels=5,
+        activation=RELU,
+        c_sigma=2.0,
+        pooling=pooling,
+        train=train,
+    )
+    torch.testing.assert_close(alone.train, found.train)
+    assert alone.cross.shape == (0, 6)
     # And the comparison can fail: without the last of the layers it does not hold.
     assert not torch.allclose(found.train, J[:6, :-75] @ J[:6, :-75].T)
 

@@ -25,7 +25,7 @@ class RandomFeatures:
     train : Tensor, shape (n, n)
         Among the training images; exactly symmetric.
     cross : Tensor, shape (n_test, n)
-        Of test images with training images.
+        Of test images with training images; no rows where there are none.
     features : int
         How many weights the gradients are taken by: the rank of the kernel is at most that.
     """
@@ -38,7 +38,7 @@ class RandomFeatures:
 def random_features(
     rng: np.random.Generator,
     X: Tensor,
-    X_test: Tensor,
+    X_test: Tensor | None = None,
     *,
     layers: int,
     activation: Activation,
@@ -58,8 +58,8 @@ def random_features(
     ----------
     rng : Generator
     X, X_test : Tensor, shapes (n, C_0, P, Q) and (n_test, C_0, P, Q)
-        Images; their dtype is that of weights, gradients and kernel. Kernels of deep networks are
-        ill-conditioned: take float64 unless memory forbids.
+        Images; their dtype is that of weights, gradients and kernel. Without ``X_test`` the kernel is that
+        of X with itself alone.
     layers : int
         L, the number of convolutions.
     activation : Activation
@@ -82,8 +82,9 @@ def random_features(
     Source: arora2019, Section 5.2.
     """
     require(X.ndim == 4 and len(X) > 0, "X", "images (n, colours, height, width)", tuple(X.shape))
-    fits = X_test.ndim == 4 and len(X_test) > 0 and X_test.shape[1:] == X.shape[1:]
-    require(fits, "X_test", f"images (n_test, {', '.join(map(str, X.shape[1:]))})", tuple(X_test.shape))
+    if X_test is not None:
+        fits = X_test.ndim == 4 and len(X_test) > 0 and X_test.shape[1:] == X.shape[1:]
+        require(fits, "X_test", f"images (n_test, {', '.join(map(str, X.shape[1:]))})", tuple(X_test.shape))
     require(layers >= 1, "layers", "a positive integer", layers)
     require(train in ("all", "middle"), "train", "all or middle", train)
     require(train == "all" or layers >= 2, "layers", "two or more where the first and last are fixed", layers)
@@ -100,6 +101,9 @@ def random_features(
         device=X.device,
     )
     trained = network.weights if train == "all" else network.weights[1:-1]
-    kernel = network.ntk(torch.cat((X, X_test)), X, train=train)  # (n + n_test, n)
+    if X_test is None:
+        kernel = network.ntk(X, train=train)
+    else:
+        kernel = network.ntk(torch.cat((X, X_test)), X, train=train)  # (n + n_test, n)
     H = kernel[: len(X)]
     return RandomFeatures(0.5 * (H + H.T), kernel[len(X) :], sum(W.numel() for W in trained))
