@@ -79,9 +79,8 @@ widths = experiment(
     quick=Design(Path(d=geometric(32, 512, 4)), {"depth": [2], "rho": [0.0]}, trials=(16, 80)),
     standard=Design(
         Path(d=geometric(64, 4096, 5)),
-        {"depth": [1, 3], "rho": [0.0, 0.9]},
-        trials=(12, 60),
-        only=lambda cell: cell["depth"] == 3 or cell["rho"] == 0.0,
+        {"depth": [1, 2], "rho": [0.0]},
+        trials=(40, 140),
     ),
     dtype="float32",
 )(all_weights)
@@ -91,6 +90,6 @@ def depths(name, d, quick, standard):
     """Networks whose width d is a power of the depth, as the theorems ask for."""
     return experiment(
         name=f"arora2019.initialisation.{name}",
-        quick=Design(Path(L=quick, d=d), {"rho": [0.3]}, trials=(100, 600)),
-        standard=Design(Path(L=standard, d=d), {"rho": [0.3, 0.99]}, trials=(100, 800)),
+        quick=Design(Path(L=quick, d=d), {"rho": [0.3]}, trials=(60, 900)),
+        standard=Design(Path(L=standard, d=d), {"rho": [0.3]}, trials=(60, 900)),
     )(from_the_law)

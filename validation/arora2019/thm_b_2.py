@@ -8,8 +8,8 @@ Claim     B.2: there are c_1, c_2 such that if min d_h >= c_1 L^2 log(L/delta)/e
           below 3 L epsilon. In other words, if min d_h >= c_1 L^2 log(L/delta)/epsilon_1^2 and
           epsilon_1 <= c_2/L, then P[A(epsilon^2/8) and B(3 L epsilon)] >= 1 - delta.
 Measured  Width, in networks with all weights drawn, to d = 4096 (in quadratic mean over 16 pairs of
-          inputs), and depth, along d = 2 L^6: the errors against epsilon^2 and L epsilon at the epsilon of
-          that width. With c_1 = 64 and c_2 = 2, a choice: the delta for which the width is as asked, at the
+          inputs), and depth, along d = 4 L^6: the errors against epsilon^2 and L epsilon at the epsilon of
+          that width. With c_1 = 80 and c_2 = 2, a choice: the delta for which the width is as asked, at the
           errors measured, is below a level with at most that probability, at levels up to 1/2.
 Words     have epsilon_1^2 where the theorem has epsilon^4; epsilon_1 is read as epsilon, in whose place it
           stands. Then d falls short: the features' error is of order d^(-1/2), that is epsilon and not
@@ -33,12 +33,12 @@ FEATURES = r"\max_h |\langle g^{(h)}, g^{(h)} \rangle - \Sigma^{(h)}|"
 BACKWARD = r"\max_h |\langle b^{(h)}, b^{(h)} \rangle - \prod_{h' \ge h} \dot\Sigma^{(h')}|"
 QUARTER = Rational(1, 4)
 EPSILON_4 = L**2 * log(L / Rational(1, 10)) / d  # epsilon^4 at delta = 0.1, up to c_1
-sixth = depths("sixth power", 2 * L**6, (2, 3, 4, 5), (2, 3, 4, 5, 6, 7))
+sixth = depths("sixth power", 4 * L**6, (1, 2, 3, 4), (1, 2, 3, 4, 5))
 
 
 @experiment(
-    quick=Design(Path(L=(2,), d=25 * L**6), {"rho": [0.0]}, trials=(660, 2000)),
-    standard=Design(Path(L=(1, 2, 3), d=25 * L**6), {"rho": [0.0, 0.9]}, trials=(660, 2700)),
+    quick=Design(Path(L=(2,), d=30 * L**6), {"rho": [0.0]}, trials=(660, 2000)),
+    standard=Design(Path(L=(1, 2, 3), d=30 * L**6), {"rho": [0.0]}, trials=(660, 2700)),
 )
 def certainty(p, rng, device):
     """The delta for which the width is as asked at the errors measured; epsilon counts up to c_2/L."""
@@ -50,10 +50,10 @@ def certainty(p, rng, device):
         return p.L * math.exp(-p.d * min(epsilon, c_2 / p.L) ** 4 / (c_1 * p.L**2))
 
     return {
-        "printed": delta(64, 2, 1 / 2),
-        "share": delta(64, 2, 1 / 16),
-        "words": delta(1024, 4, 1 / 8),
-        "words, share": delta(1024, 4, 1 / 64),
+        "printed": delta(80, 2, 1 / 2),
+        "share": delta(80, 2, 1 / 16),
+        "words": delta(1280, 4, 1 / 8),
+        "words, share": delta(1280, 4, 1 / 64),
     }
 
 
@@ -87,7 +87,7 @@ def in_width(name, quantity, right, twins):
 theorem = claim(
     "arora2019.thm_b_2",
     in_width("features", FEATURES, 1 / sqrt(d), {"exponent": Twin("1/d in place of 1/sqrt(d)", bound=1 / d)}),
-    in_width("backward", BACKWARD, d**-QUARTER, {"exponent": Twin("d^(-3/4) for d^(-1/4)", bound=d**-0.75)}),
+    in_width("backward", BACKWARD, d**-QUARTER, {"exponent": Twin("1/d for d^(-1/4)", bound=1 / d)}),
     rate(
         name="depth, features",
         experiment=sixth,
@@ -102,7 +102,7 @@ theorem = claim(
         statistic="backward",
         quantity=BACKWARD,
         bound=L * EPSILON_4**QUARTER,
-        twins={"exponent": Twin("epsilon^4 in place of epsilon", bound=L * EPSILON_4)},
+        twins={"exponent": Twin("epsilon^4 in place of L epsilon", bound=EPSILON_4)},
     ),
     certain(
         "printed",
@@ -111,7 +111,7 @@ theorem = claim(
     ),
     title="Features and back-propagated vectors of a wide network have the products of the limit",
     locus="Theorem B.2",
-    assumptions=[*ASSUMPTIONS, r"$c_1 = 64$, $c_2 = 2$, where the paper leaves them open; $\delta \le 1/2$."],
+    assumptions=[*ASSUMPTIONS, r"$c_1 = 80$, $c_2 = 2$, where the paper leaves them open; $\delta \le 1/2$."],
 )
 
 BACK = Twin("1/d in place of 1/sqrt(d)", bound=1 / d)
@@ -130,7 +130,7 @@ words = claim(
 words_corrected = claim(
     "arora2019.thm_b_2_words_corrected",
     in_width("features", FEATURES, 1 / sqrt(d), {"exponent": BACK}),
-    in_width("backward", BACKWARD, d**-QUARTER, {"exponent": Twin("d^(-3/4) for d^(-1/4)", bound=d**-0.75)}),
+    in_width("backward", BACKWARD, d**-QUARTER, {"exponent": Twin("1/d for d^(-1/4)", bound=1 / d)}),
     certain(
         "words",
         r"\epsilon^2/8",
@@ -138,7 +138,7 @@ words_corrected = claim(
     ),
     title="Features and back-propagated vectors have the products of the limit: epsilon^4 in the width",
     locus="Theorem B.2, 'In other words'",
-    assumptions=[*ASSUMPTIONS, r"$\epsilon_1 = \epsilon^2$; $c_1 = 1024$, $c_2 = 4$; $\delta \le 1/2$."],
+    assumptions=[*ASSUMPTIONS, r"$\epsilon_1 = \epsilon^2$; $c_1 = 1280$, $c_2 = 4$; $\delta \le 1/2$."],
     printed=False,
     corrects="arora2019.thm_b_2_words",
 )
