@@ -7,12 +7,12 @@ against it, and claims that follow the paper's steps are composed from its tenso
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 import torch
+from torch.nn.functional import pad
 
 from whp.errors import require
 from whp.kernels.closed_forms import piecewise_Gamma, piecewise_Phi
@@ -41,9 +41,12 @@ def patch_trace(M: torch.Tensor, filter_size: int, padding: Padding) -> torch.Te
     -------
     Tensor, shape (..., P, Q, P, Q)
     """
+    P, Q = M.shape[-2:]
+    extended = _extended(M, filter_size // 2, padding, 4)
     total = torch.zeros_like(M)
-    for a, b in _shifts(filter_size):
-        total += _shift(_shift(M, a, b, padding, (-4, -3)), a, b, padding, (-2, -1))
+    for a, b in product(range(filter_size), repeat=2):
+        rows, columns = slice(a, a + P), slice(b, b + Q)
+        total += extended[..., rows, columns, rows, columns]
     return total
 
 
@@ -52,27 +55,22 @@ def patch_sum(image: torch.Tensor, filter_size: int, padding: Padding) -> torch.
 
     It adds in the order of :func:`patch_trace`, so that both agree to the last digit.
     """
+    P, Q = image.shape[-2:]
+    extended = _extended(image, filter_size // 2, padding, 2)
     total = torch.zeros_like(image)
-    for a, b in _shifts(filter_size):
-        total += _shift(image, a, b, padding, (-2, -1))
+    for a, b in product(range(filter_size), repeat=2):
+        total += extended[..., a : a + P, b : b + Q]
     return total
 
 
-def _shifts(filter_size: int) -> Iterator[tuple[int, int]]:
-    r = filter_size // 2
-    return product(range(-r, r + 1), range(-r, r + 1))
-
-
-def _shift(M: torch.Tensor, a: int, b: int, padding: Padding, dims: tuple[int, int]) -> torch.Tensor:
-    """Return M_(i+a, j+b) at every (i, j) of these two dimensions."""
-    moved = M.roll((-a, -b), dims)
+def _extended(M: torch.Tensor, r: int, padding: Padding, dims: int) -> torch.Tensor:
+    """Return M with r more entries at both ends of the last ``dims`` dimensions."""
     if padding == "zero":
-        for step, dim in zip((a, b), dims, strict=True):
-            size = M.shape[dim]
-            beyond = torch.arange(size, device=M.device) + step
-            shape = [size if k == M.ndim + dim else 1 for k in range(M.ndim)]
-            moved = moved * ((beyond >= 0) & (beyond < size)).reshape(shape)
-    return moved
+        return pad(M, (r, r) * dims)
+    for dim in range(-dims, 0):
+        size = M.shape[dim]
+        M = M.index_select(dim, torch.arange(-r, size + r, device=M.device) % size)
+    return M
 
 
 @dataclass(frozen=True)
