@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from sympy import Rational
 
 from whp.claims import Design, Path, experiment
 
 from ._backward import PAIRS, Limits, TwoInputs, by_law, limits, products
 
-DELTA_2 = 0.1
+DELTA_2 = Rational(1, 10)
 """The failure probability at which Claims B.2 and B.3 are tested; each may fail with half of it."""
 
 NARROW = 1024
@@ -22,7 +23,7 @@ ROUNDING = 1e-12
 
 ASSUMPTIONS = (
     r"$\sigma(z) = \max(0, z)$, all weights $\mathcal{N}(0, 1)$, two inputs of norm one (Section 3.1).",
-    r"``With probability $1 - \delta$, if $E$ then'' is read as $\Pr[E \wedge \text{not}] \le \delta$,"
+    r"'With probability $1 - \delta$, if $E$ then $F$' is read as $\Pr[E \wedge \neg F] \le \delta$,"
     r" the weakest reading.",
 )
 EVENT = (

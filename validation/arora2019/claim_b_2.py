@@ -38,7 +38,7 @@ def quadratic(index, twins):
         statistic=f"B.2, {index}",
         quantity=QUADRATIC.replace("INDEX", index.replace(" ", "")),
         bound=16 * sqrt(SHARE),
-        delta=DELTA_2 / 2,
+        delta=float(DELTA_2 / 2),
         twins=twins,
     )
 
@@ -50,7 +50,7 @@ def norm(right, twins):
         statistic="by-product",
         quantity=NORM,
         bound=right,
-        delta=DELTA_2 / 2,
+        delta=float(DELTA_2 / 2),
         twins=twins,
     )
 

@@ -27,7 +27,7 @@ along = claim(
         statistic="B.3",
         quantity=E + r"\max_{x, x'} \|\Pi_G W^{(h+1)\top} b^{(h+1)}\|",
         bound=FIRST + sqrt(2),
-        delta=DELTA_2 / 2,
+        delta=float(DELTA_2 / 2),
         twins={
             "width": Twin(
                 "divided by sqrt(d_h), as its contribution to b^(h) is", bound=(FIRST + sqrt(2)) / sqrt(d)

@@ -20,7 +20,7 @@ Proof     of Theorem B.2 applies the lemma with epsilon_3 = 3 sqrt(log(16/delta)
 from __future__ import annotations
 
 import numpy as np
-from sympy import log, sqrt
+from sympy import Rational, log, sqrt
 
 from whp.claims import Design, Path, Twin, bound, claim, experiment, rate, symbols
 
@@ -29,7 +29,7 @@ from ._one_layer import ASSUMPTIONS, E, attained, measured
 
 d = symbols("d")
 C = C_PRIME = 2
-DELTA_2 = 0.05
+DELTA_2 = Rational(1, 20)
 NEW = C_PRIME + C * sqrt(log(1 / DELTA_2))
 
 
@@ -63,7 +63,7 @@ lemma = claim(
         quantity=E + r"\sqrt{d_h}\left(\left|\langle b^{(h)}, b^{(h)} \rangle"
         r" - \prod_{h' \ge h} \dot\Sigma^{(h')}\right| - \epsilon_2 - 2\epsilon_4\right)",
         bound=NEW,
-        delta=DELTA_2,
+        delta=float(DELTA_2),
         twins={
             "terms": Twin("without the terms in C and C'", bound=0),
             "width": Twin("1/d_h in place of 1/sqrt(d_h)", bound=NEW / sqrt(d)),

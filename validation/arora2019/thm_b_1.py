@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import math
 
-from sympy import log, sqrt
+from sympy import Rational, log, sqrt
 
 from whp.claims import Design, Path, Twin, bound, claim, experiment, rate
 
 from ._initialisation import ASSUMPTIONS, L, d, depths, from_the_law, widths
 
 ERROR = r"\max_h |\langle g^{(h)}, g^{(h)} \rangle - \Sigma^{(h)}|"
-DELTA = 0.1
+DELTA = Rational(1, 10)
 fourth = depths("fourth power", 8 * L**4, (1, 2, 3, 4), (1, 2, 4, 6, 8))
 
 
