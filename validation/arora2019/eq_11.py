@@ -170,8 +170,8 @@ def distances(p, rng):
         note("trace", fresh @ fresh.mT, traces * above)
         note("Sigma-dot", traces * above, slope * above)
         note("product", here, product)
-        note("product without c_sigma", here, product / net.c_sigma ** (L - h + 1))
-        note("without c_sigma", traces * above, slope * above / net.c_sigma)
+        note("product, c_sigma twice", here, product * net.c_sigma ** (L - h + 1))
+        note("c_sigma twice", traces * above, slope * above * net.c_sigma)
     return worst
 
 
@@ -224,13 +224,13 @@ LIMITS = [
         "Sigma-dot",
         TRACE,
         r"\dot\Sigma^{(h)} " + ABOVE,
-        c_sigma=Twin("Sigma-dot without its c_sigma", statistic="without c_sigma"),
+        c_sigma=Twin("Sigma-dot with c_sigma squared", statistic="c_sigma twice"),
     ),
     step(
         "product",
         INNER,
         r"\prod_{h'=h}^L \dot\Sigma^{(h')}",
-        c_sigma=Twin("each Sigma-dot without its c_sigma", statistic="product without c_sigma"),
+        c_sigma=Twin("each Sigma-dot with c_sigma squared", statistic="product, c_sigma twice"),
     ),
 ]
 ASSUMPTIONS = (
