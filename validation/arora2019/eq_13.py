@@ -32,10 +32,13 @@ def limits(name: str, layers: int) -> dict[str, np.ndarray]:
     """Theta^(L) at the two inputs, (2, 2), and wrong versions of it."""
     inner = (X.double() @ X.double().T).clamp(-1, 1).fill_diagonal_(1)
     of = fc_layers(torch.ones(2, 1), torch.ones(1, 2), inner, activation(name), layers)
+    steeper = of.sigma[0]
+    for sigma, slopes in zip(of.sigma[1:], of.sigma_dot, strict=True):
+        steeper = sigma + steeper * slopes * c_sigma(activation(name))
     return {
         "distance": of.theta.numpy(),
         "without the last layer": (of.theta - of.sigma[-1]).numpy(),
-        "last layer alone": of.sigma[-1].numpy(),
+        "c_sigma twice": steeper.numpy(),
     }
 
 
@@ -75,7 +78,7 @@ CLAIM = claim(
         r" / \Theta^{(L)}(x, x') - 1|",
         twins={
             "last": Twin("without the last layer's Sigma^(L)", statistic="without the last layer"),
-            "alone": Twin("the last layer's Sigma^(L) alone", statistic="last layer alone"),
+            "twice": Twin("Sigma' with c_sigma squared", statistic="c_sigma twice"),
         },
     ),
     title="The tangent kernel of a fully connected network at initialisation tends to Theta^(L)",

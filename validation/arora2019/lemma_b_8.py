@@ -6,8 +6,9 @@ Setting   sigma(z) = max(0, z); Lambda = Lambda^(h)(x, x'), whose diagonal is |x
 Claim     max |G - Lambda| <= eps^2 / 2 implies |t(G) - t(Lambda)| <= eps, for every 0 <= eps <= 1.
 Measured  The excess of |t(G) - t(Lambda)| over eps, t by Fact B.1, over all Lambda of inputs of norm at
           most 1 and all positive semidefinite G as close as the premise allows, the off-diagonal entry not
-          negative, as those of ReLU's features are. Short inputs break it: the premise is absolute, and t
-          depends on the angle alone. The proof takes Lambda_11 = Lambda_22 = 1; so does the corrected sibling.
+          negative, as those of ReLU's features are. Short inputs break it: the premise is absolute, and
+          t depends on the angle alone. The proof takes Lambda_11 = Lambda_22 = 1; so does the corrected
+          sibling.
           (G^(h) tends to Lambda^(h+1), not to Lambda^(h); for a statement about two matrices this does not
           matter. The proof prints 1/2 + arcsin for 1/2 + arcsin / pi.)
 """
