@@ -81,7 +81,10 @@ def train(p, rng, device, power: float) -> Trained:
 
 
 def sides_of_lemma_c_1(run: Trained) -> dict[str, float]:
-    """Left over right side with constant one, over the test points and at the worst of them."""
+    """Left over right side with constant one, over the test points and at the worst of them.
+
+    Suprema over the steps of the flow are a little too small, which is to the disadvantage of the lemma.
+    """
     n, flow, lam = run.n, run.flow, run.lambda_0
     eps_H = float(torch.linalg.matrix_norm(flow.kernels[:, :n, :n] - run.ntk[:n, :n], 2).max())
     eps_test = torch.linalg.vector_norm(flow.kernels[:, n:, :n] - run.ntk[n:, :n], dim=2).amax(0)  # (T,)
@@ -153,7 +156,7 @@ def shallow(p, rng, device):
 @experiment(
     name="arora2019.training.deep",
     quick=Design(Path(m=geometric(64, 1024, 4)), {"layers": [2]}, (8, 27)),
-    standard=Design(Path(m=powers_of_two(7, 11)), {"layers": [2, 3]}, (8, 27)),
+    standard=Design(Path(m=powers_of_two(6, 11)), {"layers": [2]}, (12, 61)),
     paper=Design(Path(m=powers_of_two(7, 12)), {"layers": [2, 3, 4]}, (12, 41)),
     dtype="float32",
 )

@@ -171,7 +171,8 @@ def worst(p, rng: np.random.Generator, device: torch.device) -> dict[str, float]
 @experiment(
     name="arora2019.perturbed.omega",
     quick=Design(Path(k=geometric(10, 1000, 5), m=4096, layers=1), trials=(8, 27)),
-    standard=Design(Path(k=geometric(50, 5000, 6), m=2048, layers=2), trials=(8, 27)),
+    standard=Design(Path(k=geometric(15, 600, 5), m=1024, layers=2), trials=(8, 61)),
+    paper=Design(Path(k=geometric(50, 5000, 6), m=4096, layers=2), trials=(8, 27)),
     dtype="float32",
 )
 def along_omega(p, rng, device):
@@ -181,7 +182,7 @@ def along_omega(p, rng, device):
 @experiment(
     name="arora2019.perturbed.width",
     quick=Design(Path(m=geometric(64, 512, 4), layers=2, k=30), trials=(8, 27)),
-    standard=Design(Path(m=geometric(64, 1024, 5), layers=3, k=50), trials=(8, 41)),
+    standard=Design(Path(m=geometric(64, 1024, 5), layers=3, k=50), trials=(12, 41)),
     paper=Design(Path(m=geometric(64, 4096, 7), layers=3, k=50), trials=(8, 41)),
     dtype="float32",
 )
@@ -192,7 +193,7 @@ def along_width(p, rng, device):
 @experiment(
     name="arora2019.perturbed.depth",
     quick=Design(Path(layers=(1, 2, 4, 8), m=128, k=60), trials=(8, 27)),
-    standard=Design(Path(layers=(1, 2, 4, 8, 16), m=256, k=200), trials=(8, 41)),
+    standard=Design(Path(layers=(1, 2, 4, 8, 16), m=256, k=200), trials=(12, 41)),
     dtype="float32",
 )
 def along_depth(p, rng, device):
@@ -204,7 +205,7 @@ SETTING = (
     r" that of the spectral norm, for each matrix of weights."
 )
 CHOICES = (
-    r"$\omega$ from $1/50$ to $1/5000$ at $m = 2048$, $L = 2$; $m$ from 64 to 1024 at $\omega = 1/50$,"
+    r"$\omega$ from $1/15$ to $1/600$ at $m = 1024$, $L = 2$; $m$ from 64 to 1024 at $\omega = 1/50$,"
     r" $L = 3$; $L$ from 1 to 16 at $\omega = 1/200$, $m = 256$. The paper asks for"
     r" $\omega \le \mathrm{poly}$."
 )

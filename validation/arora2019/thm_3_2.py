@@ -42,5 +42,5 @@ theorem = claim(
     regression("deeper", deep),
     title="A fully trained wide network is kernel regression with the NTK",
     locus="Theorem 3.2",
-    assumptions=(SETTING, KAPPA, r"$m$ to 8192 for $L = 1$, to 2048 for $L = 2, 3$."),
+    assumptions=(SETTING, KAPPA, r"$m$ to 8192 for $L = 1$, to 2048 for $L = 2$."),
 )
