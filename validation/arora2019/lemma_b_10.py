@@ -23,11 +23,10 @@ import torch
 from hypothesis import strategies as st
 
 from whp.bounds import QuadraticForm, chaos_tail, gaussian_chaos
-from whp.claims import Design, Path, Twin, always, bound, claim, experiment, order, search, symbols
+from whp.claims import Design, Path, Twin, always, bound, claim, experiment, order, search
 
 from ._tails import LEVELS
 
-n = symbols("n")
 RARE = 1e-7  # where importance sampling looks
 NONE = 1e-9  # a linear term that does not count
 
@@ -116,21 +115,21 @@ def second_as_printed(spectrum, deviations):
 # --- By simulation
 
 
-def flat(p):
+def flat(rank):
     """Equal eigenvalues: what is worst for the first term, and at rank one for the second."""
-    return QuadraticForm(np.ones(p.n))
+    return QuadraticForm(np.ones(rank))
 
 
 @experiment(
-    quick=Design(Path(n=(1, 16)), trials=(12, 60)),
-    standard=Design(Path(n=(1, 8, 64)), trials=(12, 60)),
+    quick=Design(Path(draws=(4000,)), {"rank": [1, 16]}, trials=(12, 60)),
+    standard=Design(Path(draws=(4000,)), {"rank": [1, 8, 64]}, trials=(12, 60)),
 )
 def rare(p, rng, device):
     """log of the bound, 1e-7, over the tail by importance sampling, for each form of the bound."""
-    form = flat(p)
+    form = flat(p.rank)
 
     def margin(level):
-        return math.log(RARE / form.sampled_tail(level, rng, 4000).value)
+        return math.log(RARE / form.sampled_tail(level, rng, p.draws).value)
 
     t = math.log(2 / RARE)
 
@@ -150,14 +149,14 @@ def rare(p, rng, device):
 
 
 @experiment(
-    quick=Design(Path(n=(16,)), trials=(700, 1600)),
-    standard=Design(Path(n=(1, 4, 16)), trials=(700, 3200)),
+    quick=Design(Path(rank=(16,)), trials=(700, 1600)),
+    standard=Design(Path(rank=(1, 4, 16)), trials=(700, 3200)),
 )
 def common(p, rng, device):
     """The bounds at a drawn |Q|; one that holds is below delta with probability at most delta."""
-    form = flat(p)
-    Q = abs(float(np.sum(rng.standard_normal(p.n) ** 2 - 1)))
-    first = gaussian_chaos(torch.eye(p.n, dtype=torch.float64), sides=2)
+    form = flat(p.rank)
+    Q = abs(float(np.sum(rng.standard_normal(p.rank) ** 2 - 1)))
+    first = gaussian_chaos(torch.eye(p.rank, dtype=torch.float64), sides=2)
 
     def second(level, linear):
         return chaos_tail(level, form.frobenius, 1.0, linear=linear)

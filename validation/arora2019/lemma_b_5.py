@@ -36,7 +36,7 @@ LAW = {
     "width": st.one_of(st.integers(1, 50), st.integers(1, 10**6), st.just(10**8)),
     # The cosine of Sigma^(h-1), and the distance of the features from it in units of e_1^2 / 2.
     "gram": st.one_of(st.just(worst), st.tuples(st.floats(-1.0, 1.0), st.tuples(entry, entry, entry))),
-    "epsilon": st.one_of(st.just(1.0), st.floats(0.0, 1.0)),
+    "epsilon": st.one_of(st.sampled_from([0.1, 0.3, 1.0]), st.floats(0.0, 1.0)),
     "digits": st.floats(0.0, 12.0),
 }
 
