@@ -3,10 +3,9 @@ r"""What is known of a Gaussian vector from some projections leaves it Gaussian 
 Setting   w ~ N(0, I_d), G: d x k fixed, F = w^T G; Pi the orthogonal projection onto the column space of G
           (the text says "row space").
 Claim     Conditioned on F, (I - Pi) w has the law of (I - Pi) w~, w~ a fresh copy of w.
-Measured  a component z = <a, w>, a a random unit vector with G^T a = 0, in draws of which F is known to lie
-          in a half space or a tail: the mean of z times the sign of a component s of F, that of z^2 where s
-          > 0, and Kolmogorov's distance of the law of z where s > 1/2 from N(0, 1). G generic, with a column
-          twice, with two nearly parallel columns, and with d - 1 columns.
+Measured  a component z = <a, w>, a a random unit vector with G^T a = 0, against a component s of F: the
+          mean of z sign(s), and that of z^2 and Kolmogorov's distance of the law of z from N(0, 1) where
+          s > 1/2. G generic, with a column twice, with two nearly parallel columns, and with d - 1 columns.
 """
 
 from __future__ import annotations
