@@ -5,7 +5,7 @@ Setting   any network f(theta, x); n inputs x_i, targets y_i; the loss (1/2) sum
 Claim     du/dt = -H(t) (u(t) - y), where H(t), of entries <df(theta, x_i)/d theta, df(theta, x_j)/d theta>,
           is positive semidefinite. With a multiplier, f_nn = kappa f (Section 3.2), H is kappa^2 times that
           of f.
-Measured  du/dt as the forward derivative of the outputs along minus the gradient of the loss; H from features
+Measured  du/dt as the derivative of the outputs along minus the gradient of the loss; H from features
           and back-propagated vectors, without automatic differentiation of f by theta. A search over
           fully connected and convolutional networks (both architectures of Section 4) with one to three
           hidden layers, at weights of many scales, since the lemma holds at all times, not at the start
@@ -53,14 +53,19 @@ def setting(seed, kind, depth, width, name, scale, n, repeated):
 
 
 def speed(net, outputs, X, y, kappa, share=1.0):
-    """du/dt for u = kappa f, where the loss is ``share`` times half of the sum of squares, and u - y."""
+    """du/dt for u = kappa f, where the loss is ``share`` times half of the sum of squares, and u - y.
 
-    def u(weights):
-        return kappa * outputs(weights, X)
-
-    gradient = torch.func.grad(lambda weights: share * 0.5 * (u(weights) - y).square().sum())(net.weights)
-    now, velocity = torch.func.jvp(u, (net.weights,), (tuple(-g for g in gradient),))
-    return velocity, now - y
+    J d, for d minus the gradient, is the derivative by v of J^T v along d: two passes back, none forward.
+    """
+    weights = tuple(W.clone().requires_grad_() for W in net.weights)
+    u = kappa * outputs(weights, X)
+    residual = u.detach() - y
+    v = torch.zeros_like(residual, requires_grad=True)
+    pulled = torch.autograd.grad(u, weights, v, create_graph=True)  # J^T v
+    loss = share * 0.5 * (u - y).square().sum()
+    gradient = torch.autograd.grad(loss, weights, retain_graph=True)
+    (velocity,) = torch.autograd.grad(pulled, v, tuple(-g for g in gradient))
+    return velocity, residual
 
 
 def gap(velocity, kernel, residual):
