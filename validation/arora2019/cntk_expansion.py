@@ -165,7 +165,7 @@ def eq_35(power=1, slopes=True, **where):
         one, two = (back * D).flatten(2)
         inner = patches(X if h == 1 else seen[h - 2][1], net.filter_size)
         right = factor * ((one.mT @ two) * (inner[0].mT @ inner[1])).sum()
-        worst = max(worst, relative(float(kernels[h - 1][0, 1]), float(right)))
+        worst = max(worst, relative(float(kernels[h - 1][0, 1]), right.item()))
     return worst
 
 

@@ -49,9 +49,9 @@ def largest(left, right) -> float:
 
 
 @experiment(
-    quick=Design(Path(m=geometric(16, 256, 4)), {"activation": ["relu"]}, trials=(50, 200)),
+    quick=Design(Path(m=geometric(16, 256, 4)), {"activation": ["relu"]}, trials=(50, 400)),
     standard=Design(
-        Path(m=geometric(32, 512, 5)), {"activation": ["relu", "erf", "tanh", "softplus"]}, trials=(50, 200)
+        Path(m=geometric(32, 512, 5)), {"activation": ["relu", "erf", "tanh", "softplus"]}, trials=(50, 400)
     ),
 )
 def covariance(p, rng, device):
