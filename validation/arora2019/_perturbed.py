@@ -181,7 +181,7 @@ def along_omega(p, rng, device):
 
 @experiment(
     name="arora2019.perturbed.width",
-    quick=Design(Path(m=geometric(64, 512, 4), layers=2, k=30), trials=(8, 27)),
+    quick=Design(Path(m=geometric(128, 2048, 5), layers=1, k=30), trials=(8, 27)),
     standard=Design(Path(m=geometric(64, 1024, 5), layers=3, k=50), trials=(12, 41)),
     paper=Design(Path(m=geometric(64, 4096, 7), layers=3, k=50), trials=(8, 41)),
     dtype="float32",

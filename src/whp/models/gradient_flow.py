@@ -215,7 +215,9 @@ def _phi(order: int, z: Tensor) -> Tensor:
     r""":math:`\varphi_k(z) = \sum_j z^j / (j + k)!`, without cancellation; ``z <= 0`` up to rounding."""
     near = z.abs() < 1.0
     small, large = torch.where(near, z, 0.0), torch.where(near, -1.0, z)
-    series = sum(small**j / math.factorial(j + order) for j in range(18))
+    powers = torch.arange(18, device=z.device)
+    coefficients = z.new_tensor([1 / math.factorial(j + order) for j in range(len(powers))])
+    series = small[..., None] ** powers @ coefficients
     value = torch.exp(large)
     for k in range(order):
         value = (value - 1.0 / math.factorial(k)) / large
