@@ -52,7 +52,7 @@ def one_pass(cell):
     standard=Design(
         Path(m=geometric(32, 384, 5)),
         {"activation": ["relu", "erf", "tanh"], "layers": [1, 2, 3, 5, 10]},
-        trials=(50, 120),
+        trials=(50, 300),
         only=one_pass,
     ),
 )

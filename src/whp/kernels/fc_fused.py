@@ -56,10 +56,10 @@ def write_tile(
 
 @compiled
 def piecewise_layers(
-    layers: int, bend: np.float32, count: int, rho: Array32, q: Array32, theta: Array32
+    layers: int, bends: Array32, count: int, rho: Array32, q: Array32, theta: Array32
 ) -> None:
     """Apply all layers to ``count`` pairs in place: rho, q = 1 - |rho| and Theta of unit vectors."""
-    straight = ONE - bend
+    bend, straight, away = bends[0], bends[1], bends[2]
     bend_over_pi = bend * ONE_OVER_PI
     # ReLU's correlations are not negative from the second layer on.
     general = 1 if bend == ONE else layers
@@ -72,7 +72,9 @@ def piecewise_layers(
             near = q[k] - lift
             far = lift - straight * (ONE - q[k])
             rho[k] = ONE - near if acute else far
-            q[k] = near if acute else ONE - abs(far)
+            # 1 - |far|, by the sign of far, where nothing cancels
+            gap = away - straight * q[k] - lift if far >= ZERO else bend + straight * q[k] + lift
+            q[k] = near if acute else gap
             slopes = ONE - angle if acute else straight + angle
             theta[k] = rho[k] + theta[k] * slopes
     if general < layers:
@@ -89,7 +91,7 @@ def piecewise_layers(
 @compiled
 def piecewise_tiles(
     layers: int,
-    bend: np.float32,
+    bends: Array32,
     cosines: Array32,
     gaps: Array32,
     left: Array32,
@@ -105,8 +107,9 @@ def piecewise_tiles(
     ----------
     layers : int
         L.
-    bend : float32
-        (1 - slope)^2 / (1 + slope^2), the weight of ReLU's maps against the identity's.
+    bends : ndarray, shape (3,)
+        b = (1 - slope)^2 / (1 + slope^2), the weight of ReLU's maps against the identity's, 1 - b and 2 - b;
+        a compiler that knew how they are related would rearrange what depends on it.
     cosines : ndarray, shape (r, m)
         Of the angles between inputs.
     gaps : ndarray, shape (r, m) or (0, 0)
@@ -145,7 +148,7 @@ def piecewise_tiles(
                         q[r * WIDTH + c] = gaps[i + r, j + c]
             if closest < NEAR and not known:
                 return False
-            piecewise_layers(layers, bend, rows * WIDTH, rho, q, theta)
+            piecewise_layers(layers, bends, rows * WIDTH, rho, q, theta)
             for r in range(rows):
                 for c in range(columns):
                     scale = left[i + r] * right[j + c]
@@ -231,7 +234,8 @@ def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slop
     nngp : bool
         Whether Sigma^(L) is wanted; else an empty matrix comes in its place.
     """
-    bend = np.float32((1 - slope) ** 2 / (1 + slope**2))
+    bend = (1 - slope) ** 2 / (1 + slope**2)
+    bends = np.array([bend, 1 - bend, 2 - bend], np.float32)
     unknown = np.zeros((0, 0), np.float32)
     inputs = (X,) if Z is None else (X, Z)
     norms = [torch.linalg.vector_norm(x, dim=1, dtype=torch.float64) for x in inputs]
@@ -250,7 +254,7 @@ def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slop
             cosines = directions[0][top:bottom] @ directions[-1][:end].T
             if Z is None:
                 cosines.diagonal(top).zero_()
-        return partial(piecewise_tiles, layers, bend, cosines.numpy(), gaps, sizes[0][top:bottom], sizes[-1])
+        return partial(piecewise_tiles, layers, bends, cosines.numpy(), gaps, sizes[0][top:bottom], sizes[-1])
 
     outs = _run(rows, len(X), len(inputs[-1]), Z is None, nngp)
     if Z is None:
