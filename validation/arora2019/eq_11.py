@@ -176,7 +176,7 @@ def distances(p, rng):
 
 
 @experiment(
-    quick=Design(Path(m=geometric(16, 256, 4)), {"activation": ["relu"]}, trials=(50, 400)),
+    quick=Design(Path(m=geometric(12, 128, 4)), {"activation": ["relu"]}, trials=(50, 400)),
     standard=Design(Path(m=geometric(32, 512, 5)), {"activation": ["relu", "erf", "tanh"]}, trials=(50, 400)),
 )
 def steps(p, rng, device):
