@@ -191,6 +191,7 @@ def erf_tiles(
     sine = np.zeros(HEIGHT * WIDTH)
     angle = np.zeros(HEIGHT * WIDTH)
     theta = np.zeros(HEIGHT * WIDTH)
+    inverse = np.zeros(WIDTH)
     sigma32 = np.zeros(HEIGHT * WIDTH, np.float32)
     theta32 = np.zeros(HEIGHT * WIDTH, np.float32)
     height, width = sines.shape
@@ -198,10 +199,13 @@ def erf_tiles(
         rows = min(HEIGHT, height - i)
         for j in range(0, min(width, top + i + rows) if mirrored else width, WIDTH):
             columns = min(WIDTH, width - j)
+            for c in range(columns):
+                inverse[c] = 0.5 / right[0, j + c]
             for r in range(rows):
+                back = 1.0 / left[0, i + r]
                 for c in range(columns):
                     sine[r * WIDTH + c] = sines[i + r, j + c]
-                    theta[r * WIDTH + c] = sines[i + r, j + c] / (2.0 * left[0, i + r] * right[0, j + c])
+                    theta[r * WIDTH + c] = sines[i + r, j + c] * (back * inverse[c])
             for h in range(layers):
                 following = min(h + 1, layers - 1)
                 for r in range(rows):
@@ -209,9 +213,12 @@ def erf_tiles(
                     for c in range(columns):
                         k = r * WIDTH + c
                         q = max(1.0 - abs(sine[k]), LEAST)
-                        cosine = np.sqrt(q * (2.0 - q))
-                        angle[k] = arcsin(sine[k], q, cosine)
-                        theta[k] = scale * angle[k] + theta[k] * (here * right[h, j + c] / cosine)
+                        square = q * (2.0 - q)
+                        # 1 / cosine in float32, and one step of Newton's method: faster than in float64
+                        guess = float(ONE / np.sqrt(np.float32(square)))
+                        secant = guess * (1.5 - 0.5 * square * guess * guess)
+                        angle[k] = arcsin(sine[k], q, square * secant)
+                        theta[k] = scale * angle[k] + theta[k] * (here * right[h, j + c] * secant)
                         sine[k] = angle[k] * (there * right[following, j + c])
             for k in range(rows * WIDTH):
                 theta32[k] = np.float32(theta[k])
