@@ -28,7 +28,8 @@ Array = npt.NDArray[Any]
 
 # Images in the lanes.
 LANES = 32
-# Rows of the kernel in one task, which passes over all blocks of the other side.
+# Rows of the kernel in one task, which passes over all blocks of the other side; at most, as each thread
+# should have some tasks.
 TASK = 8
 
 # Unsigned, as signed indices could count from the end, and checking that costs vectors.
@@ -39,7 +40,7 @@ ROOT_2_OVER_PI = np.float32(math.sqrt(2) / math.pi)
 
 
 @compiled
-def box_sum(source, step, target, at, count, q, scale):  # type: ignore[no-untyped-def]
+def box_sum(source: Array, step: Any, target: Array, at: Any, count: Any, q: int, scale: Any) -> None:
     """Write scale (source[k] + source[k + step] + ...), q terms, to target[at + k] for k < count."""
     at, step, two_steps = Index(at), Index(step), Index(2 * step)
     if q == 3:
@@ -55,7 +56,7 @@ def box_sum(source, step, target, at, count, q, scale):  # type: ignore[no-untyp
 
 
 @compiled
-def extend(line, width, r, size, circular):  # type: ignore[no-untyped-def]
+def extend(line: Array, width: int, r: int, size: int, circular: bool) -> None:
     """Fill r entries of ``size`` numbers before and after ``width`` of them: with zeros, or going round."""
     for k in range(r):
         before, after = Index(k * size), Index((r + width + k) * size)
@@ -66,7 +67,7 @@ def extend(line, width, r, size, circular):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def spread(source, start, width, target):  # type: ignore[no-untyped-def]
+def spread(source: Array, start: Any, width: int, target: Array) -> None:
     """Copy each of ``width`` numbers to all lanes."""
     for j in range(Index(width)):
         number = source[Index(start) + j]
@@ -75,7 +76,7 @@ def spread(source, start, width, target):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def multiply(x, z, start, target, at, count, add):  # type: ignore[no-untyped-def]
+def multiply(x: Array, z: Array, start: Any, target: Array, at: Any, count: Any, add: bool) -> None:
     """Write the products of a line of one channel, or add them."""
     start, at = Index(start), Index(at)
     if add:
@@ -88,8 +89,22 @@ def multiply(x, z, start, target, at, count, add):  # type: ignore[no-untyped-de
 
 @compiled
 def relu(
-    x_s, x_r, z_s, z_r, z_at, sigma, theta, start, count, share, sigma_line, theta_line, at, v_line, rest
-):  # type: ignore[no-untyped-def]
+    x_s: Array,
+    x_r: Array,
+    z_s: Array,
+    z_r: Array,
+    z_at: Any,
+    sigma: Array,
+    theta: Array,
+    start: Any,
+    count: Any,
+    share: Any,
+    sigma_line: Array,
+    theta_line: Array,
+    at: Any,
+    v_line: Array,
+    rest: Array,
+) -> None:
     """Write K and K-dot Theta + share K of a line, with c_sigma = 2: (15), (16), (19), (20).
 
     With |rho| = 1 - v, K is s_x s_z lift, and Sigma more where Sigma > 0. A loop has numbers of one
@@ -113,7 +128,9 @@ def relu(
 
 
 @compiled
-def offset_sum(x, z, i, block, offset, sizes, q, circular, ends, work):  # type: ignore[no-untyped-def]
+def offset_sum(
+    x: Any, z: Any, i: int, block: int, offset: Any, sizes: Any, q: int, circular: bool, ends: bool, work: Any
+) -> None:
     """Pass the map of one offset through all layers and add its sum to ``total``, the last of ``work``."""
     (x_image, x_s, x_r), (z_image, z_s, z_r) = x, z
     (channels, layers, P, Q, Q_z), (d_i, d_j) = sizes, offset
@@ -175,7 +192,19 @@ def offset_sum(x, z, i, block, offset, sizes, q, circular, ends, work):  # type:
 
 
 @compiled
-def kernel_rows(x, z, sizes, first, last, symmetric, q, circular, pooled, ends, out):  # type: ignore[no-untyped-def]
+def kernel_rows(
+    x: Any,
+    z: Any,
+    sizes: Any,
+    first: int,
+    last: int,
+    symmetric: bool,
+    q: int,
+    circular: bool,
+    pooled: bool,
+    ends: bool,
+    out: Array,
+) -> None:
     """Write rows ``first`` to ``last`` of the unscaled kernel.
 
     Parameters
@@ -240,14 +269,16 @@ def fused_cntk(
     n, channels, P, Q = X.shape
     sizes = (channels, layers, P, Q, right[0].shape[-2])
     out = np.empty((n, len(right[0]) * LANES), np.float64)
-    sides = [tuple(a.reshape(-1) for a in side) for side in (left, right)]
+    x, z = (tuple(a.reshape(-1) for a in side) for side in (left, right))
+    threads = torch.get_num_threads()
+    task = min(TASK, -(-n // (4 * threads)))
     choices = (filter_size, padding == "circular", pooling == "average", train == "all")
 
     def rows(first: int) -> None:
-        kernel_rows(*sides, sizes, first, min(first + TASK, n), Z is None, *choices, out)
+        kernel_rows(x, z, sizes, first, min(first + task, n), Z is None, *choices, out)
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(rows, range(0, n, TASK)))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(rows, range(0, n, task)))
     kernel = torch.from_numpy(out)[:, : len(z_images)]
     if Z is None:
         kernel = kernel.triu() + kernel.triu(1).T

@@ -120,8 +120,8 @@ def _tile(
             M = _line_sum(M, dims, filter_size // 2, padding)
         return M
 
-    channels = zip(images_x.unbind(1), images_z.unbind(1), strict=True)
-    sigma = patches(sum(pair(a, b) for a, b in channels))
+    products = [pair(a, b) for a, b in zip(images_x.unbind(1), images_z.unbind(1), strict=True)]
+    sigma = patches(torch.stack(products).sum(0))
     theta = (sigma if train == "all" else torch.zeros_like(sigma)).to(dtype)
     for h in range(layers):
         s = pair(s_x[:, h], s_z[:, h])
