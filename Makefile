@@ -12,7 +12,7 @@ SMALL_MACHINE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: exponents help run test test-all bench lint reference planned readme rivals twins repeat mutants mutmut clean clean-venv
+.PHONY: exponents help run test test-all bench lint peer reference planned readme rivals twins repeat mutants mutmut clean clean-venv
 
 help:
 	@echo "make run         install, check every claim of every paper (quick profile), write HTML reports"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-all    the same with the slow tests"
 	@echo "make lint        style and types only"
 	@echo "make bench       measure speed"
+	@echo "make peer        measure the kernels against neural-tangents, in an environment of its own (about ten minutes)"
 	@echo "make reference   regenerate reports/reference (about half an hour on two cores)"
 	@echo "make planned     set the plan of the standard run, made from a quick run alone, beside what it took"
 	@echo "make exponents   exponents against alpha, proved and measured, from the committed verdicts"
@@ -127,8 +128,20 @@ $(RIVALS)/.installed: tools/rivals/requirements.txt
 rivals: $(INSTALLED) $(RIVALS)/.installed
 	@$(SMALL_MACHINE) $(BIN)/python tools/rivals/compare.py --python $(RIVALS)/bin/python
 
+# The kernels against neural-tangents, in an environment of its own; alone on the machine.
+PEER := .venv-peer
+$(PEER)/.installed: tools/benchmarks/requirements.txt
+	@test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
+	@$(PEER)/bin/python -m pip --disable-pip-version-check --no-input -qq install -r $<
+	@touch $@
+
+peer: $(INSTALLED) $(PEER)/.installed
+	@$(BIN)/python tools/benchmarks/fully_connected.py --peer $(PEER)/bin/python \
+	  --out reports/benchmarks/tangent_kernels.json
+	@$(BIN)/python tools/benchmarks/cntk.py --peer $(PEER)/bin/python --out reports/benchmarks/cntk.json
+
 clean:
 	rm -rf .whp .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist reports/run-*
 
 clean-venv: clean
-	rm -rf $(VENV) $(RIVALS)
+	rm -rf $(VENV) $(RIVALS) $(PEER)
