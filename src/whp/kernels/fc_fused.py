@@ -250,7 +250,7 @@ def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slop
     directions = [x * scale.float()[:, None] for x, scale in zip(inputs, inverse, strict=True)]
     sizes = [size.float().numpy() for size in norms]
 
-    def rows(top: int, bottom: int, end: int, exact: bool) -> Task:
+    def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
         gaps = unknown
         if exact:
             left = inputs[0][top:bottom] * inverse[0][top:bottom, None]  # float64
@@ -258,12 +258,12 @@ def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slop
             gaps = (1 - products.abs()).clamp_min(0).float().numpy()
             cosines = products.float()
         else:
-            cosines = directions[0][top:bottom] @ directions[-1][:end].T
+            cosines = _products(directions[0][top:bottom], directions[-1][:end], room)
             if Z is None:
                 cosines.diagonal(top).zero_()
         return partial(piecewise_tiles, layers, bends, cosines.numpy(), gaps, sizes[0][top:bottom], sizes[-1])
 
-    outs = _run(rows, len(X), len(inputs[-1]), Z is None, nngp)
+    outs = _run(rows, len(X), len(inputs[-1]), Z is None, nngp, torch.float32)
     if Z is None:
         outs[0].diagonal().copy_((layers + 1) * norms[0] ** 2)
         if nngp:
@@ -292,29 +292,46 @@ def erf_kernels(
     ]
     factors = [g.numpy() for g in shrink]
 
-    def rows(top: int, bottom: int, end: int, exact: bool) -> Task:
-        sines = (vectors[0][top:bottom] @ vectors[-1][:end].T).numpy()
+    def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
+        sines = _products(vectors[0][top:bottom], vectors[-1][:end], room).numpy()
         here = np.ascontiguousarray(factors[0][:, top:bottom])
         return partial(erf_tiles, len(here), 2 * scale / math.pi, sines, here, factors[-1])
 
-    return _run(rows, len(X), len(vectors[-1]), Z is None, nngp)
+    return _run(rows, len(X), len(vectors[-1]), Z is None, nngp, torch.float64)
 
 
-def _run(rows: Callable[[int, int, int, bool], Task], n: int, m: int, mirrored: bool, nngp: bool) -> Pair:
+def _products(left: torch.Tensor, right: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
+    """Return left right^T in the first entries of ``room``."""
+    shape = len(left), len(right)
+    return torch.mm(left, right.T, out=room[: shape[0] * shape[1]].view(shape))
+
+
+def _run(
+    rows: Callable[[int, int, int, bool, torch.Tensor], Task],
+    n: int,
+    m: int,
+    mirrored: bool,
+    nngp: bool,
+    dtype: torch.dtype,
+) -> Pair:
     """Make both (n, m) matrices, some rows at a time, on as many threads as torch has.
 
-    ``rows(top, bottom, end, exact)`` gives what writes these rows up to that column; where that returns
-    False it is asked for again, ``exact``.
+    ``rows(top, bottom, end, exact, room)`` gives what writes these rows up to that column; where that returns
+    False it is asked for again, ``exact``. Memory for the products of some rows is ``room``: fresh memory
+    would cost as much as the products.
     """
     outs = np.empty((n, m), np.float32), np.empty((n, m) if nngp else (0, 0), np.float32)
+    threads = torch.get_num_threads()
+    rooms = [torch.empty(min(BLOCK, n) * m, dtype=dtype) for _ in range(threads)]
 
     def write(top: int) -> None:
         bottom = min(top + BLOCK, n)
         end = bottom if mirrored else m
-        if not rows(top, bottom, end, False)(top, mirrored, *outs):
-            rows(top, bottom, end, True)(top, mirrored, *outs)
+        room = rooms.pop()
+        if not rows(top, bottom, end, False, room)(top, mirrored, *outs):
+            rows(top, bottom, end, True, room)(top, mirrored, *outs)
+        rooms.append(room)
 
-    threads = torch.get_num_threads()
     # Products run on the thread that needs them: torch's own threads would wait for work by spinning.
     torch.set_num_threads(1)
     try:
