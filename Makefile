@@ -12,7 +12,7 @@ SMALL_MACHINE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(SMALL_MACHINE) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: exponents help run test test-all bench lint peer reference planned readme rivals twins repeat mutants mutmut clean clean-venv
+.PHONY: exponents tables help run test test-all bench lint peer reference planned readme rivals twins repeat mutants mutmut clean clean-venv
 
 help:
 	@echo "make run         install, check every claim of every paper (quick profile), write HTML reports"
@@ -24,6 +24,7 @@ help:
 	@echo "make reference   regenerate reports/reference (about half an hour on two cores)"
 	@echo "make planned     set the plan of the standard run, made from a quick run alone, beside what it took"
 	@echo "make exponents   exponents against alpha, proved and measured, from the committed verdicts"
+	@echo "make tables      accuracies of convolutional kernels on CIFAR-10, printed and measured (a quarter of an hour)"
 	@echo "make rivals      compare whp with other tools on the same simulated claims (about ten minutes)"
 	@echo "make twins       run every false twin, quick and standard (the latter from the ledger, or a quarter of an hour)"
 	@echo "make repeat      the quick profile 50 times with fresh seeds (about two hours; resumes)"
@@ -113,6 +114,10 @@ readme: $(INSTALLED)
 	@$(BIN)/python tools/update_docs.py
 	@$(BIN)/python tools/update_summary.py
 	@$(BIN)/python tools/exponents.py
+
+# Table 1 of arora2019 beside what is printed; needs the images (whp data fetch cifar10).
+tables: $(INSTALLED)
+	@$(BIN)/python tools/tables.py
 
 # The exponents of Theorems 3.2, 3.5 and D.1 and of Figure 1c against alpha, from the same.
 exponents: $(INSTALLED)
