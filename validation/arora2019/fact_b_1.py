@@ -8,11 +8,11 @@ Claim     1. t([[1, 1], [1, 1]]) = 1 for every activation.
           3. For ReLU that(rho) = (sqrt(1 - rho^2) + rho arcsin rho) / pi + rho / 2, for its derivative
           that(rho) = 1/2 + arcsin(rho) / pi, and c = 2 for both.
           The sentence before: for k-homogeneous sigma, with rho = M_12 / sqrt(M_11 M_22),
-          t(M) = c (M_11 M_22)^(k/2) that(rho).
+          t(M) = c (M_11 M_22)^(k/2) that(rho), "that" without a subscript; the display above it is right.
 Measured  The difference of the sides, relative to the right one. Expectations by quadrature in the angle of
           (u, v), whose radius and angle are independent; item 1 by one-dimensional integrals for the
-          activations of the program, with its c. The sentence before has one factor c too many:
-          that(rho) contains it.
+          activations of the program, with its c. The sentence before has one factor c too many if its
+          "that" is that of sigma, which contains it, and no other is defined.
 """
 
 from __future__ import annotations
@@ -236,7 +236,8 @@ CLAIM = claim(
     regime="met",
 )
 
-SENTENCE = r"t_\sigma(\Sigma) = {} (\Sigma_{{11}} \Sigma_{{22}})^{{k/2}}\, \hat t_\sigma(\rho)"
+SENTENCE = r"t_\sigma(\Sigma) = {} (\Sigma_{{11}} \Sigma_{{22}})^{{k/2}}\, \hat t{}(\rho)"
+READING = r"$\hat t$ is read as $\hat t_\sigma$, the only one defined; $0 \le k \le 3$."
 TWINS = {
     "none": Twin("divided by c", experiment=false(scaling_none, SCALED)),
     "exponent": Twin("exponent k in place of k/2", experiment=false(scaling_exponent, SCALED)),
@@ -246,26 +247,28 @@ sentence = claim(
     "arora2019.fact_b_1_scaling",
     always(
         experiment=search(scaling, given=SCALED, tolerance=TOLERANCE),
-        statement=SENTENCE.format(r"c_\sigma"),
+        statement=SENTENCE.format(r"c_\sigma", ""),
         tolerance=TOLERANCE,
         twins=TWINS,
     ),
-    title="The dual of a homogeneous activation by its normalised one",
+    title="The dual of a homogeneous activation by its normalised one, with t-hat read as t-hat_sigma",
     locus="Section B.1, the sentence before Fact B.1",
     regime="met",
+    assumptions=(READING,),
 )
 
 corrected = claim(
     "arora2019.fact_b_1_scaling_corrected",
     always(
         experiment=search(scaling_once, given=SCALED, tolerance=TOLERANCE),
-        statement=SENTENCE.format(""),
+        statement=SENTENCE.format("", r"_\sigma"),
         tolerance=TOLERANCE,
         twins=TWINS,
     ),
     title="The dual of a homogeneous activation by its normalised one, without the second factor",
     locus="Section B.1, the sentence before Fact B.1",
     regime="met",
+    assumptions=(r"$0 \le k \le 3$.",),
     printed=False,
     corrects="arora2019.fact_b_1_scaling",
 )
