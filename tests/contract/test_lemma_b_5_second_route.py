@@ -10,6 +10,7 @@ squared norm r^2, and Markov's inequality bounds the probability of the rest.
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,5 +84,70 @@ def test_exact_binomial_tails_of_the_corrected_lemma(lemma):
         assert lemma.outside(30, share, limit, distance) == pytest.approx(expected, rel=1e-9)
     # Features as far apart as the event allows, at a layer so wide that only e_1 is left: the square root in
     # Lemma B.8 is needed, and at norm 0.3 even that is too little.
-    turned = {"width": 10**8, "gram": lemma.worst, "epsilon": 0.3, "digits": 6.0}
+    turned = {"width": 10**8, "gram": lemma.worst, "ratio": 1.0, "epsilon": 0.1, "digits": 6.0}
+    assert lemma.law(**turned) < 0 < lemma.law_share(**turned)
+    turned["epsilon"] = 0.3
     assert lemma.law(**turned) < 0 < min(lemma.law_square(**turned), lemma.law_short(**turned))
+    # Features at their limit: Hoeffding's constant, up to a tenth of the root.
+    exact = {"width": 10**6, "gram": (0.2, (0.0, 0.0, 0.0)), "ratio": 3.0, "epsilon": 0.0, "digits": 12.0}
+    assert lemma.law(**exact) < 0 < lemma.law_root(**exact)
+
+
+def test_the_exact_law_at_norms_of_any_ratio(lemma):
+    """cos x, x' = 1/2, |x'| = 3 |x|: at worst features, the slope's law by quadrature of the angle."""
+    gram, epsilon = (0.5, (1.0, -1.0, 1.0)), 0.8
+    laws = lemma.separate(gram, 3.0, epsilon)
+    cosine = (1.5 - 0.32) / math.sqrt(1.32 * 9.32)
+    # P(u, v >= 0) of correlated normals: the angle between two half-planes, over the circle.
+    share = (math.pi - math.acos(cosine)) / (2 * math.pi)
+    assert laws[1] == pytest.approx((2 * share, 2 * (math.pi - math.acos(0.5)) / (2 * math.pi)), rel=1e-12)
+    assert laws[0] == laws[2] == (1.0, 1.0)
+    assert lemma.separate((1.0, (-1.0, 1.0, -1.0)), 1.0, 1.0) == []  # no Gram matrix
+    assert lemma.law(width=10, gram=(1.0, (-1.0, 1.0, -1.0)), ratio=1.0, epsilon=1.0, digits=1.0) == -1e3
+
+
+def test_the_sum_over_layers_of_lemma_b_6(lemma):
+    """One layer is the law of lemma_b_5; two add up, with twice the count and the narrower one's root."""
+    layers = load_file(validation_root() / "arora2019" / "lemma_b_6.py")
+    gram = (0.3, (0.5, -0.5, 0.2))
+    alone = lemma.law(width=40, gram=gram, ratio=1.0, epsilon=0.1, digits=3.0)
+    assert layers.law(layers=[(40, gram)], epsilon=0.1, digits=3.0) == pytest.approx(alone, rel=1e-12)
+    distance = 0.1 + math.sqrt(2 * math.log(12 / 1e-3) / 40)
+    expected = 0.0
+    for width in (40, 60):
+        outcomes = np.arange(width + 1)
+        for drawn, meant in lemma.separate(gram, 1.0, 0.1):
+            outside = np.abs(2 * outcomes / width - meant) >= distance
+            expected += stats.binom.pmf(outcomes, width, drawn / 2)[outside].sum()
+    found = layers.law(layers=[(40, gram), (60, gram)], epsilon=0.1, digits=3.0)
+    assert found == pytest.approx(math.log(expected / 1e-3), rel=1e-9)
+    deep = [(10**5, (0.0, (0.0, 0.0, 0.0)))] * 2
+    assert layers.law(layers=deep, epsilon=0.0, digits=12.0) < 0
+    assert layers.law_root(layers=deep, epsilon=0.0, digits=12.0) > 0
+    turned = [(10**8, lemma.worst)]
+    assert layers.law(layers=turned, epsilon=0.1, digits=6.0) < 0
+    assert layers.law_share(layers=turned, epsilon=0.1, digits=6.0) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "point", "statistics"),
+    [
+        ("even", {"d": 100, "cosine": -0.9, "norm": 0.01}, ["after", "all", "first"]),
+        ("narrow", {"d": 4000, "last": 10}, ["before, third"]),
+    ],
+)
+def test_what_is_measured_can_fall_short_of_one(tails, name, point, statistics):
+    """A statistic that is one in every network could not refute anything.
+
+    Each falls short of one with probability 0.04 or more: (1 - 0.04)^350 < 1e-6.
+    """
+    experiment = getattr(tails, name)
+    short_of = set()
+    for seed in range(350):
+        found = experiment.measure(
+            SimpleNamespace(dtype="float32", **point), np.random.default_rng(seed), None
+        )
+        short_of |= {key for key in statistics if found[key] < 1}
+        if short_of == set(statistics):
+            break
+    assert short_of == set(statistics)
