@@ -185,6 +185,7 @@ def test_what_the_claims_measure_of_a_run_is_what_descent_gives_for_the_same_wei
         "drift": drift,
         "drift over kappa": drift / kappa,
         "movement": moved * lam / math.sqrt(N),
+        "movement, root": moved * math.sqrt(lam / N),
         "movement over root m": moved / math.sqrt(128),
         "movement over m^(1/4)": moved / 128**0.25,
         "quotient": np.sqrt(np.mean((np.abs(end - f) / right) ** 2)),

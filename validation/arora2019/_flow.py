@@ -4,6 +4,11 @@ ReLU networks of L hidden layers of width m each, on one data set (the probabili
 the initialisation): n = 4 training points with labels +-1 and 24 test points, drawn once from the unit sphere
 in dimension 8. The output has the multiplier kappa = m^(-power). Trained until the residual is a thousandth
 of the first, and continued to t = infinity with the last kernel.
+
+One experiment varies the number of points, for what the weights move by.
+
+Suprema over t are maxima over the steps of the integrator, and so lower bounds. At the steps of a run they
+agree with descent by short steps within 3 % (drift, movement, eigenvalue) in the tests.
 """
 
 from __future__ import annotations
@@ -77,12 +82,18 @@ INPUTS = sphere(np.random.default_rng(0), N + N_TEST)
 LABELS = torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64)
 
 
+def draw(p, rng, device, layers: int, rows: torch.Tensor) -> tuple[FullyConnected, torch.Tensor]:
+    """Return a network of so many layers of width p.m, and its inputs in its dtype."""
+    dtype = as_dtype(p.dtype)
+    widths = [rows.shape[1], *[p.m] * layers]
+    net = FullyConnected.draw(rng, widths, RELU, c_sigma=2.0, dtype=dtype, device=device)
+    return net, rows.to(device, dtype)
+
+
 def train(p, rng, device, power: float) -> Trained:
     """Train a network of p.layers layers of width p.m, with kappa = m^(-power)."""
-    dtype = as_dtype(p.dtype)
-    widths = [D, *[p.m] * p.layers]
-    net = FullyConnected.draw(rng, widths, RELU, c_sigma=2.0, dtype=dtype, device=device)
-    rows, kappa = INPUTS.to(device, dtype), p.m**-power
+    net, rows = draw(p, rng, device, p.layers, INPUTS)
+    kappa = p.m**-power
     flow = gradient_flow(net, rows[:N], LABELS.to(rows), X_test=rows[N:], multiplier=kappa)
     return Trained(N, kappa, LABELS, limit_kernel(p.layers), flow)
 
@@ -126,6 +137,12 @@ def rms(values: torch.Tensor) -> float:
     return float(values.square().mean().sqrt())
 
 
+def movements(moved: float, n: int, lambda_0: float) -> dict[str, float]:
+    """The movement over sqrt n / lambda_0, as printed, and over sqrt(n / lambda_0)."""
+    powers = {"": 1.0, ", root": 0.5}
+    return {f"movement{name}": moved * lambda_0**q / math.sqrt(n) for name, q in powers.items()}
+
+
 def statistics(run: Trained, m: int) -> dict[str, float]:
     """All that the claims look at, for one run."""
     drift = float((run.flow.kernels - run.flow.kernels[0]).abs().max())
@@ -137,7 +154,7 @@ def statistics(run: Trained, m: int) -> dict[str, float]:
         "distance without kappa": rms(f / run.kappa - kernel),
         "drift": drift,
         "drift over kappa": drift / run.kappa,
-        "movement": moved * run.lambda_0 / math.sqrt(run.n),
+        **movements(moved, run.n, run.lambda_0),
         "movement over root m": moved / math.sqrt(m),
         "movement over m^(1/4)": moved / m**0.25,
         **sides_of_lemma_c_1(run),
@@ -201,3 +218,23 @@ def kappa_one(p, rng, device):
 def many(p, rng, device):
     """Many runs, for what is printed with constants."""
     return statistics(train(p, rng, device, POWER), p.m)
+
+
+def moved(p, rng, device, X: torch.Tensor) -> dict[str, float]:
+    """The movement of one hidden layer of width p.m at kappa = 1, for labels 1, -1, 1, -1, ..."""
+    net, rows = draw(p, rng, device, 1, X)
+    y = (1 - 2 * torch.arange(len(X)) % 4).to(rows)
+    flow = gradient_flow(net, rows, y)
+    lambda_0 = float(torch.linalg.eigvalsh(fc_kernels(X, RELU, 1).ntk)[0])
+    return movements(float(flow.movement.max()), len(X), lambda_0)
+
+
+@experiment(
+    name="arora2019.training.points",
+    quick=Design(Path(n=(8, 16, 32, 64), m=512), trials=(8, 41)),
+    standard=Design(Path(n=(8, 16, 32, 64, 128), m=1024), trials=(12, 61)),
+    dtype="float32",
+)
+def points(p, rng, device):
+    """n orthonormal points, where lambda_0 does not depend on n."""
+    return moved(p, rng, device, torch.eye(p.n, dtype=torch.float64))

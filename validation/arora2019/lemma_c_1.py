@@ -5,10 +5,12 @@ Setting   As in Theorem 3.2; epsilon_init bounds |f_nn(theta(0), .)| at all trai
 Claim     If epsilon_H <= lambda_0 / 2 and ||u_nn(0) - y|| = O(sqrt n), then |f_ntk(x_te) - f_nn(x_te)| =
           O(epsilon_init + (sqrt n / lambda_0) epsilon_test
             + (sqrt n / lambda_0^2) log(n / (epsilon_H lambda_0 kappa)) epsilon_H).
-Measured  Both sides for networks drawn at random, each epsilon at its smallest (suprema over the flow): the
-          left side against the right one with constant one, at the worst of 24 test points; and the growth
-          of the root mean square of their quotient. A run with
-          epsilon_H > lambda_0 / 2 counts as agreeing, as the lemma says nothing of it.
+          As printed it is for any theta(0); the id lemma_c_1_any_start has that, and fails.
+Measured  Both sides for networks drawn at random, each epsilon at its smallest (suprema over the steps of the
+          flow, a little too small, which is to the disadvantage of the lemma): the left side against the
+          right one with constant one, at the worst of 24 test points; and the growth of the root mean square
+          of their quotient. A run with epsilon_H > lambda_0 / 2 counts as agreeing, as the lemma says nothing
+          of it.
 First     In the lemma theta(0) is any: nothing is asked of it but epsilon_init. At infinite width
 term      epsilon_test and epsilon_H vanish and the left side is |f_nn(0, x_te) - k^T (H*)^(-1) u_nn(0)| with
           k = ker_ntk(x_te, X). The proof keeps the first of the two; on its way it drops
@@ -59,7 +61,7 @@ drawn = claim(
         rounding=1e-3,
         twins={"square": Twin("kappa times the right side", bound=m ** sympy.Rational(-1, 3))},
     ),
-    title="Close kernels give close predictions",
+    title="Close kernels give close predictions, for networks at random initialisation",
     locus="Lemma C.1",
     assumptions=(
         SETTING,

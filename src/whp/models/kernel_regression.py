@@ -105,7 +105,7 @@ def kernel_regression(H: Tensor, Y: Tensor, *, jitter: float = 0.0) -> KernelReg
 
     Notes
     -----
-    Source: arora2019, (14) and Section 5.1; of ``left_out``, Rasmussen and Williams, Gaussian Processes
+    Source: arora2019, (5), (33) and Section 5.1; of ``left_out``, Rasmussen and Williams, Gaussian Processes
     for Machine Learning (2006), (5.12): ``y_i - [H^{-1} y]_i / [H^{-1}]_ii``.
     """
     square = H.ndim == 2 and H.shape[0] == H.shape[1] and len(H) > 0
