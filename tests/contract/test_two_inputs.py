@@ -116,3 +116,12 @@ def test_pairs_of_planes_are_unit_vectors_with_the_inner_product_asked_for():
     X = START.planes(0.25, 3).flatten(0, 1)
     expected = torch.kron(torch.eye(3, dtype=torch.float64), torch.tensor([[1, 0.25], [0.25, 1]]).double())
     torch.testing.assert_close(X @ X.T, expected)
+
+
+def test_errors_scale_with_the_norm_of_the_second_input():
+    """Relu is homogeneous: at norm 1/2 the limits of <g, g'> and <g', g'> are 1/2 and 1/4 of those at one."""
+    one, half = (LAW.by_law(np.random.default_rng(8), -0.9, (6, 24, 6), norm) for norm in (1.0, 0.5))
+    np.testing.assert_allclose(half.features()[0], [1, -0.45, 0.25], atol=1e-12)
+    np.testing.assert_allclose(LAW.limits(-0.9, 3, 0.5).sigma, LAW.limits(-0.9, 3).sigma * [1, 0.5, 0.25])
+    np.testing.assert_allclose(LAW.limits(-0.9, 3, 0.5).sigma_dot, LAW.limits(-0.9, 3).sigma_dot)
+    np.testing.assert_allclose(half.backward()[3], one.backward()[3])

@@ -72,10 +72,11 @@ class Limits:
 
 
 @functools.lru_cache(maxsize=256)
-def limits(rho: float, depth: int) -> Limits:
-    """For two unit vectors with inner product rho."""
-    inner = torch.tensor([1.0, rho, 1.0], dtype=torch.float64)
-    layers = fc_layers(torch.ones(3), torch.ones(3), inner, activation("relu"), depth)
+def limits(rho: float, depth: int, norm: float = 1.0) -> Limits:
+    """For the two vectors of :func:`inputs`."""
+    gram = torch.from_numpy(inputs(rho, norm) @ inputs(rho, norm).T)
+    (i, j), squares = torch.tensor(PAIRS).T, gram.diagonal()
+    layers = fc_layers(squares[i], squares[j], gram[i, j], activation("relu"), depth)
     return Limits(
         np.stack([np.asarray(s) for s in layers.sigma]),
         np.stack([np.asarray(s) for s in layers.sigma_dot]),
@@ -88,14 +89,14 @@ def products(u: np.ndarray) -> np.ndarray:
     return np.array([u[i] @ u[j] for i, j in PAIRS])
 
 
-def inputs(rho: float) -> np.ndarray:
-    """Two unit vectors of the plane with inner product rho, as rows."""
-    return np.array([[1.0, 0.0], [rho, math.sqrt(1 - rho**2)]])
+def inputs(rho: float, norm: float = 1.0) -> np.ndarray:
+    """Two vectors of the plane with norms 1 and ``norm`` and the cosine rho, as rows."""
+    return np.array([[1.0, 0.0], [norm * rho, norm * math.sqrt(1 - rho**2)]])
 
 
-def by_law(rng: np.random.Generator, rho: float, widths: Sequence[int]) -> TwoInputs:
-    """Draw from the joint law at two unit inputs, hidden widths d_1..d_L; exact at any widths."""
-    f, g = [], [inputs(rho)]
+def by_law(rng: np.random.Generator, rho: float, widths: Sequence[int], norm: float = 1.0) -> TwoInputs:
+    """Draw from the joint law at the two inputs, hidden widths d_1..d_L; exact at any widths."""
+    f, g = [], [inputs(rho, norm)]
     for d in (*widths, 1):
         f.append(root(g[-1] @ g[-1].T) @ rng.standard_normal((2, d)))
         g.append(relu(f[-1]))

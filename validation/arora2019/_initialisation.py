@@ -18,7 +18,8 @@ from ._backward import Limits, by_law, inputs, limits
 
 L, d = symbols("L d")
 ASSUMPTIONS = (
-    r"$\sigma(z) = \max(0, z)$, all weights $\mathcal{N}(0, 1)$, two inputs of norm one, all $d_h = d$.",
+    r"$\sigma(z) = \max(0, z)$, all weights $\mathcal{N}(0, 1)$; two inputs of norm one, all $d_h = d$,"
+    r" where the parameters of a cell do not say otherwise (``norm`` is that of $x'$).",
 )
 PLANES = 16
 """Pairs of inputs at which the same network is measured: one alone is of too large a spread to see a rate."""
@@ -69,9 +70,14 @@ def gram(u: torch.Tensor) -> np.ndarray:
 
 
 def from_the_law(p, rng, device):
-    """Errors of a network drawn from the exact law; the depth is a size."""
-    net = by_law(rng, p.rho, [p.d] * p.L)
-    return errors(net.features(), net.backward(), limits(p.rho, p.L))
+    """Errors of a network drawn from the exact law, at inputs of norm one; the depth is a size."""
+    return law_errors(rng, p.rho, [p.d] * p.L)
+
+
+def law_errors(rng, rho, widths, norm=1.0):
+    """The same for any widths, and a second input of any norm."""
+    net = by_law(rng, rho, widths, norm)
+    return errors(net.features(), net.backward(), limits(rho, len(widths), norm))
 
 
 widths = experiment(

@@ -9,7 +9,8 @@ Claim     B.7: there are constants C, C' such that for all epsilon_2, epsilon_3,
 Measured  With C = C' = 2, a choice, epsilon_3 = 1, epsilon_4 = 1/(2 sqrt(d_h)) and
           epsilon_2 = (L - h + 1/10)/sqrt(d_h), so small that the two last terms are what counts: how often
           the implication fails, at h = 1. And how |<b^(h), b^(h)> - (2 tr(D)/d_h) <b^(h+1), b^(h+1)>|, the
-          error that the step itself makes, falls with d_h.
+          error that the step itself makes, falls with d_h. Rarer events are those of Claims B.2 and B.3,
+          whose exact laws are checked to delta_2 = 1e-12 there (`claim_b_2_corrected`, `claim_b_3`).
 Proof     of Theorem B.2 applies the lemma with epsilon_3 = 3 sqrt(log(16/delta)) > 1, outside [0, 1], and
           starts from B^{L+1}(0), which is empty, as B is defined with a strict inequality; any epsilon_2 > 0
           does. As epsilon_3 <= 1, |f| <= epsilon_3 has probability below 0.69 or so, and delta_2 near 1,

@@ -10,12 +10,14 @@ Measured  The largest error over layers and pairs. Width: it falls like d^(-1/2)
           weights drawn, to d = 4096, in quadratic mean over 16 pairs of inputs. Depth: it is at most of the
           order of epsilon = 1/L along d = 8 L^4. With c_1 = 10 and c_2 = 1, a choice: the delta for which the
           width is as asked, at the error measured, is below a level with at most that probability.
-Words     have lost the factor 8 L in the logarithm, and log(1/delta_1) vanishes as delta_1 tends to one,
-          so that a width of one is as asked whatever c_1 is, if delta_1 is near one. But in a network of
-          width one, orthogonal inputs with <g, g> and <g', g'> within 1/4 of one have <g, g'> >= 3/4, and
-          Sigma^(1) is 1/pi: the event is impossible, where it should have a probability. It is tested at
-          c_1 = 10 and delta_1 = 0.95. For delta_1 <= 1/2 the words hold, with another c_1 (20 is tested).
-          A is defined as a union over h; an intersection is meant.
+          All levels tested are at most 1/2.
+Words     have lost the factor 8 L in the logarithm. For delta_1 <= 1/2 they hold, with another c_1 (20 is
+          tested). But log(1/delta_1) vanishes as delta_1 tends to one, so that a width of one is as asked
+          whatever c_1 is, if delta_1 is near one; and in a network of width one, orthogonal inputs with
+          <g, g> and <g', g'> within 1/4 of one have <g, g'> >= 3/4, and Sigma^(1) is 1/pi: the event is
+          impossible, where it should have a probability. That corner, delta_1 = 0.95 at c_1 = 10, has a
+          claim of its own, `thm_b_1_words_any_delta`. A is defined as a union over h; an intersection is
+          meant.
 """
 
 from __future__ import annotations
@@ -26,20 +28,30 @@ from sympy import Rational, log, sqrt
 
 from whp.claims import Design, Path, Twin, bound, claim, experiment, rate
 
-from ._initialisation import ASSUMPTIONS, L, d, depths, from_the_law, widths
+from ._initialisation import ASSUMPTIONS, L, d, depths, from_the_law, law_errors, widths
 
 ERROR = r"\max_h |\langle g^{(h)}, g^{(h)} \rangle - \Sigma^{(h)}|"
 DELTA = Rational(1, 10)
 fourth = depths("fourth power", 8 * L**4, (1, 2, 3, 4), (1, 2, 4, 6, 8))
 
 
+def cells(values):
+    """Norms of one at rho = 0 and 0.9; a second input of norm 1/2 at rho = -0.9."""
+    return (values["norm"] < 1) == (values["rho"] < 0)
+
+
 @experiment(
-    quick=Design(Path(L=(2,), d=100 * L**4), {"rho": [0.0]}, trials=(660, 2000)),
-    standard=Design(Path(L=(1, 2, 3), d=100 * L**4), {"rho": [0.0, 0.9]}, trials=(660, 2700)),
+    quick=Design(Path(L=(2,), d=100 * L**4), {"rho": [0.0], "norm": [1.0]}, trials=(660, 2000)),
+    standard=Design(
+        Path(L=(1, 2, 3), d=100 * L**4),
+        {"rho": [0.0, 0.9, -0.9], "norm": [1.0, 0.5]},
+        trials=(660, 2700),
+        only=cells,
+    ),
 )
 def certainty(p, rng, device):
     """The delta for which the width is as asked at the error measured, which counts up to 1/L."""
-    error = min(from_the_law(p, rng, device)["features"], 1 / p.L)
+    error = min(law_errors(rng, p.rho, [p.d] * p.L, p.norm)["features"], 1 / p.L)
     share = p.d * error**2 / 10
     return {
         "printed": 8 * p.L * math.exp(-share / p.L**2),
@@ -98,11 +110,16 @@ theorem = claim(
     ),
     title="Features of a wide network have the inner products of the limit",
     locus="Theorem B.1",
-    assumptions=[*ASSUMPTIONS, r"$c_1 = 10$, $c_2 = 1$, where the paper leaves them open."],
+    assumptions=[
+        *ASSUMPTIONS,
+        r"$c_1 = 10$, $c_2 = 1$, where the paper leaves them open; levels $\delta \le 1/2$.",
+    ],
 )
 
+CORNER = Design(Path(d=(1,), L=1), {"rho": [0.0]}, trials=(450, 4000))
 
-@experiment(standard=Design(Path(d=(1,), L=1), {"rho": [0.0]}, trials=(450, 4000)))
+
+@experiment(quick=CORNER, standard=CORNER)
 def width_one(p, rng, device):
     """The delta_1 for which a width of one is as asked at the error measured, for c_1 = 10."""
     found = from_the_law(p, rng, device)["features"]
@@ -115,9 +132,28 @@ def width_one(p, rng, device):
     }
 
 
+IN_WORDS = certain(
+    "words",
+    r"20 L^2 \log(1/\delta_1)/\epsilon_1^2",
+    {
+        "constant": Twin("c_1 = 1", statistic="c_1 = 1"),
+        "power": Twin("1/epsilon_1 in place of 1/epsilon_1^2", statistic="words, first power"),
+    },
+)
 words = claim(
     "arora2019.thm_b_1_words",
     in_width({"exponent": Twin("d^(-3/4) in place of d^(-1/2)", bound=d**-0.75)}),
+    IN_WORDS,
+    title="Features of a wide network have the inner products of the limit: in other words, delta_1 <= 1/2",
+    locus="Theorem B.1, 'In other words', for delta_1 at most 1/2",
+    assumptions=[
+        *ASSUMPTIONS,
+        r"$\delta_1 \le 1/2$; $c_1 = 20$, $c_2 = 1$, where the paper leaves them open.",
+    ],
+)
+
+corner = claim(
+    "arora2019.thm_b_1_words_any_delta",
     bound(
         name="width one",
         experiment=width_one,
@@ -131,25 +167,20 @@ words = claim(
             "power": Twin("1/epsilon_1 in place of 1/epsilon_1^2", statistic="first power"),
         },
     ),
-    title="Features of a wide network have the inner products of the limit: without 8 L in the logarithm",
-    locus="Theorem B.1, 'In other words'",
-    assumptions=[*ASSUMPTIONS, r"$c_1 = 10$, $c_2 = 1$, where the paper leaves them open."],
+    title="Features have the inner products of the limit, in other words, for every delta_1 < 1: width one",
+    locus="Theorem B.1, 'In other words', for delta_1 near one",
+    assumptions=[
+        *ASSUMPTIONS,
+        r"$\delta_1 = 0.95$; $c_1 = 10$, $c_2 = 1$, where the paper leaves them open.",
+    ],
 )
 
-words_corrected = claim(
-    "arora2019.thm_b_1_words_corrected",
-    in_width({"exponent": Twin("d^(-3/4) in place of d^(-1/2)", bound=d**-0.75)}),
-    certain(
-        "words",
-        r"20 L^2 \log(1/\delta_1)/\epsilon_1^2",
-        {
-            "constant": Twin("c_1 = 1", statistic="c_1 = 1"),
-            "power": Twin("1/epsilon_1 in place of 1/epsilon_1^2", statistic="words, first power"),
-        },
-    ),
-    title="Features of a wide network have the inner products of the limit, delta_1 at most 1/2",
+corner_corrected = claim(
+    "arora2019.thm_b_1_words_any_delta_corrected",
+    IN_WORDS,
+    title="Features have the inner products of the limit, in other words, for every delta_1 <= 1/2",
     locus="Theorem B.1, 'In other words'",
     assumptions=[*ASSUMPTIONS, r"$\delta_1 \le 1/2$; $c_1 = 20$, $c_2 = 1$."],
     printed=False,
-    corrects="arora2019.thm_b_1_words",
+    corrects="arora2019.thm_b_1_words_any_delta",
 )
