@@ -136,3 +136,27 @@ def test_the_index_of_the_filter_by_a_unit_image(q):
     assert entry == W[middle[0] - 1, middle[1] - 1]
     inside = all(1 <= index <= q for index in printed)
     assert (inside and entry == W[printed[0] - 1, printed[1] - 1]) == (q == 3)
+
+
+def test_the_chain_of_the_derivation_needs_other_factors():
+    """(37) at the last layer and (38) at the first, the readout's products replaced by their means."""
+    layers, t = measured(False)
+    patches = [t.convolve(K) / SCALE for K in t.K[:2]]  # tr([K^(h-1)]_D), h = 1, 2
+    seventh = trace(patches[1] * t.K_dot[1])
+    eighth = trace(t.K_dot[1] * t.convolve(patches[0] * t.K_dot[0]))
+    one_channel = SCALE / CHANNELS * eighth / SCALE
+    assert layers[1] / seventh == pytest.approx(SCALE**2, rel=0.35)
+    assert layers[0] / eighth == pytest.approx(SCALE, rel=0.35)
+    assert layers[0] / one_channel == pytest.approx(SCALE * CHANNELS, rel=0.35)
+
+
+def test_sums_over_channels_on_one_pixel():
+    """x = x' = 1, q = 1, where c_sigma / q^2 is 2: squares and slopes of 10^5 channels, by counting."""
+    z = np.random.default_rng(3).standard_normal(100_000)
+    x = math.sqrt(2 / len(z)) * np.maximum(z, 0)
+    t = cntk_tensors(torch.ones(1, 1, 1), torch.ones(1, 1, 1), layers=2, filter_size=1)
+    # Standard deviations are 0.007 and 0.003; ten of these, for squares of heavier tails than a normal's.
+    assert x @ x == pytest.approx(2 * trace(t.K[1]), abs=0.07)
+    assert 2 * np.mean(z > 0) == pytest.approx(2 * trace(t.K_dot[0]), abs=0.03)
+    assert trace(t.K[1]) == pytest.approx(0.5)
+    assert trace(t.K_dot[0]) == pytest.approx(0.5)

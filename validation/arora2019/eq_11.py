@@ -11,7 +11,7 @@ Claim     df/dW^(h) = b^(h) (g^(h-1))^T, h = 1, ..., L + 1; the inner product of
           <b^(h), b^(h)'> to the product of Sigma-dot^(h'), h' = h, ..., L, with Sigma-dot as in (12).
 Measured  The identities for nets of all small widths, gradients by automatic differentiation; the limits as
           the largest distance over h and the three pairs of two inputs, L = 3, all widths m,
-          averaged over four networks.
+          averaged over four networks; two inputs of norm one (relu), or 1/2 and 2.
 Erratum   The factor c_sigma^(L-h) / (d_(h+1) ... d_L) of (11) stands already in b^(h+1), by (9): printed
           once more, it makes (11) false for every h < L, by that factor. What follows does not use it.
 """
@@ -140,34 +140,44 @@ def wrong(why, excess):
 # --- Limits
 
 
-X = torch.tensor([[1.0, 0.0], [0.5, math.sqrt(0.75)]], dtype=torch.float64)
+PAIRS = {
+    "unit": torch.tensor([[1.0, 0.0], [0.5, math.sqrt(0.75)]], dtype=torch.float64),
+    "unequal": torch.tensor([[0.5, 0.0], [-1.2, 1.6]], dtype=torch.float64),
+}
 
 
 @cache
-def limits(name):
+def limits(name, pair):
     """Sigma-dot^(1), ..., Sigma-dot^(L) at the two inputs, each (2, 2)."""
-    return fc_layers(torch.ones(2, 1), torch.ones(1, 2), X @ X.mT, activation(name), L).sigma_dot
+    inner = PAIRS[pair] @ PAIRS[pair].mT
+    square = inner.diagonal()
+    return fc_layers(square[:, None], square[None, :], inner, activation(name), L).sigma_dot
 
 
 def distances(p, rng):
     """For one network the largest distance over h and the three pairs of two inputs, at each step."""
     sigma = activation(p.activation)
     net = FullyConnected.draw(rng, (2, *[p.m] * L), sigma, c_sigma=c_sigma(sigma))
-    seen = net.pass_(X)
-    product, worst = torch.ones(2, 2, dtype=X.dtype), {}
+    seen = net.pass_(PAIRS[p.pair])
+    product, worst = torch.ones(2, 2, dtype=torch.float64), {}
 
     def note(name, left, right):
         worst[name] = max(worst.get(name, 0.0), float((left - right).abs().max()))
 
-    for h, slope in zip(range(L, 0, -1), reversed(limits(p.activation)), strict=True):
+    for h, slope in zip(range(L, 0, -1), reversed(limits(p.activation, p.pair)), strict=True):
         W = net.weights[h]
-        fresh = back_step(net, seen, h, torch.from_numpy(rng.standard_normal(tuple(W.shape))))
+        fresh, other = (
+            back_step(net, seen, h, torch.from_numpy(rng.standard_normal(tuple(W.shape)))) for _ in range(2)
+        )
         D = sigma.dphi(seen.f[h - 1])
         above, here = (b @ b.mT for b in (seen.b[h], seen.b[h - 1]))
         traces = net.c_sigma / p.m * (D @ D.mT)
         product = product * slope
         note("fresh weights", here, fresh @ fresh.mT)
+        mixed = torch.stack([fresh[0], other[1]])
+        note("two fresh weights", here, mixed @ mixed.mT)
         note("trace", fresh @ fresh.mT, traces * above)
+        note("product of traces", fresh @ fresh.mT, net.c_sigma * torch.outer(D.mean(1), D.mean(1)) * above)
         note("Sigma-dot", traces * above, slope * above)
         note("product", here, product)
         note("product, c_sigma twice", here, product * net.c_sigma ** (L - h + 1))
@@ -176,8 +186,13 @@ def distances(p, rng):
 
 
 @experiment(
-    quick=Design(Path(m=geometric(12, 128, 4)), {"activation": ["relu"]}, trials=(50, 400)),
-    standard=Design(Path(m=geometric(32, 512, 5)), {"activation": ["relu", "erf", "tanh"]}, trials=(50, 400)),
+    quick=Design(Path(m=geometric(12, 128, 4)), {"activation": ["relu"], "pair": ["unit"]}, trials=(50, 400)),
+    standard=Design(
+        Path(m=geometric(32, 512, 5)),
+        {"activation": ["relu", "erf", "tanh"], "pair": ["unit", "unequal"]},
+        trials=(50, 400),
+        only=lambda cell: (cell["activation"] == "relu") == (cell["pair"] == "unit"),
+    ),
 )
 def steps(p, rng, device):
     """The distances averaged over networks."""
@@ -218,8 +233,18 @@ FACTORISED = [
     ),
 ]
 LIMITS = [
-    step("fresh weights", INNER, FRESH),
-    step("trace", FRESH, TRACE),
+    step(
+        "fresh weights",
+        INNER,
+        FRESH,
+        two=Twin("fresh weights at x, and others at x'", statistic="two fresh weights"),
+    ),
+    step(
+        "trace",
+        FRESH,
+        TRACE,
+        product=Twin("tr(D) tr(D') / d_h in place of tr(D D')", statistic="product of traces"),
+    ),
     step(
         "Sigma-dot",
         TRACE,
@@ -235,8 +260,8 @@ LIMITS = [
 ]
 ASSUMPTIONS = (
     r"All weights $\mathcal{N}(0, 1)$, $c_\sigma = 1 / \mathbb{E}[\sigma(z)^2]$.",
-    r"Limits: $L = 3$, $d_1 = \dots = d_L = m$; inputs of norm one with"
-    r" $\langle x, x' \rangle = 1/2$.",
+    r"Limits: $L = 3$, $d_1 = \dots = d_L = m$; two inputs of norm one with cosine $1/2$ for relu, of"
+    r" norms $1/2$ and $2$ with cosine $-0.6$ for erf and tanh.",
     "relu, erf, tanh (identities also softplus): the paper leaves the activation open here.",
 )
 
