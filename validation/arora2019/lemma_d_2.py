@@ -30,8 +30,8 @@ CLAIM = claim(
         r"\max_h \sup_{\|\Delta W\| \le \omega \sqrt m} \|\Delta g^{(h)}\|",
         (
             {"power": Twin("omega^(5/4)", bound=BOUND / k ** sympy.Rational(1, 4))},
-            {"width": Twin("better by sqrt(m)", bound=BOUND / sympy.sqrt(m))},
-            {"depth": Twin("sqrt(L) in place of L^(5/2)", bound=BOUND / layers**2)},
+            {"width": Twin("better by m^(3/8)", bound=BOUND / m ** sympy.Rational(3, 8))},
+            {"depth": Twin("L in place of L^(5/2)", bound=BOUND / layers ** sympy.Rational(3, 2))},
         ),
     ),
     title="A small change of the weights is a small change of the features",

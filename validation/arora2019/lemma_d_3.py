@@ -28,9 +28,9 @@ CLAIM = claim(
         "backward",
         r"\max_h \sup_{\|\Delta W\| \le \omega \sqrt m} \|\tilde b^{(h)} - b^{(h)}\|",
         (
-            {"power": Twin("omega^(2/3)", bound=BOUND / k ** sympy.Rational(1, 3))},
-            {"width": Twin("better by sqrt(m)", bound=BOUND / sympy.sqrt(m))},
-            {"depth": Twin("without L^2", bound=BOUND / layers**2)},
+            {"power": Twin("omega^(7/12)", bound=BOUND / k ** sympy.Rational(1, 4))},
+            {"width": Twin("better by m^(1/4)", bound=BOUND / m ** sympy.Rational(1, 4))},
+            {"depth": Twin("sqrt(L) in place of L^2", bound=BOUND / layers ** sympy.Rational(3, 2))},
         ),
     ),
     title="A small change of the weights is a small change of what is passed back",

@@ -26,9 +26,9 @@ CLAIM = claim(
         r"\max_h \sup_{\|\Delta W\| \le \omega \sqrt m}"
         r" \|\tilde b^{(h)} (\tilde g^{(h-1)})^\top - b^{(h)} (g^{(h-1)})^\top\|_F",
         (
-            {"power": Twin("omega^(2/3)", bound=BOUND / k ** sympy.Rational(1, 3))},
-            {"width": Twin("better by sqrt(m)", bound=BOUND / sympy.sqrt(m))},
-            {"depth": Twin("without L^(5/2)", bound=BOUND / layers ** sympy.Rational(5, 2))},
+            {"power": Twin("omega^(7/12)", bound=BOUND / k ** sympy.Rational(1, 4))},
+            {"width": Twin("better by m^(1/4)", bound=BOUND / m ** sympy.Rational(1, 4))},
+            {"depth": Twin("sqrt(L) in place of L^(5/2)", bound=BOUND / layers**2)},
         ),
     ),
     title="A small change of the weights is a small change of the gradient",

@@ -11,12 +11,12 @@ Claim     For omega <= poly(1/n, lambda_0, 1/L, 1/log m, epsilon, 1/log(1/delta)
 Measured  The largest quotient of the two sides of the first over the flow, and lambda_0 / 2 over the
           smallest eigenvalue that H(t) takes, on which the rate rests, delta = 0.05; the largest movement
           over h and t, against sqrt m along m with kappa = m^(-1/3). And against sqrt n / lambda_0: along m
-          so; at kappa = 1 along n. Nothing varies lambda_0. Suprema over t (quotient, eigenvalue, movement)
+          so; at kappa = 1/2 along n. Nothing varies lambda_0. Suprema over t (quotient, eigenvalue, movement)
           are maxima over the steps of the integrator, so lower bounds: a PASS is one of these maxima.
 Movement  The proof of D.5 has 1/kappa^2 from the integral of exp(-kappa^2 lambda_0 t), of which a kappa in
           front of the gradient of f_nn = kappa f cancels one, and it drops both. Near the linear model the
           weights move by (y^T H^(-1) y)^(1/2) / kappa in all, so the movement grows as kappa falls. At
-          kappa = 1 the printed order holds in n.
+          fixed kappa the printed order holds in n.
 Mended    If lambda_min(H(t)) >= lambda_0 / 2 for all t, all weights move by at most
           sqrt 2 ||u(0) - y|| / (kappa sqrt lambda_0): with r = u - y, q = kappa^2 ||grad f^T r||^2 and
           a = kappa^2 lambda_0 / 2 one has (||r||^2)' = -2 q and q >= a ||r||^2, so that
@@ -91,7 +91,7 @@ convergence = claim(
 
 
 VARIED = (
-    r"In $n$: $\kappa = 1$, $L = 1$, $m = 1024$, $n$ orthonormal points with labels $1, -1, 1, -1, ...$."
+    r"In $n$: $\kappa = 1/2$, $L = 1$, $m = 1024$, $n$ orthonormal points with labels $1, -1, 1, -1, ...$."
     r" $\lambda_0$ is not varied."
 )
 
