@@ -33,7 +33,8 @@ HU2020 = [
 
 
 ARORA2019 = [
-    *("lemma_3_1", "eq_8", "eq_11", "eq_13", "eq_17_20", "fact_b_1", "lemma_b_1", "lemma_b_8"),
+    *("lemma_3_1", "eq_8", "eq_11", "eq_13", "eq_17_20", "eq_17_20_zero"),
+    *("fact_b_1", "lemma_b_1", "lemma_b_8"),
     *("lemma_b_2", "lemma_b_3", "lemma_b_4", "lemma_b_5", "lemma_b_6", "lemma_b_9", "lemma_b_10"),
     *("claim_b_1", "claim_b_2", "claim_b_3", "lemma_b_7", "thm_b_1", "thm_b_2", "thm_3_1", "thm_3_2"),
     *("lemma_c_1", "lemma_d_1", "lemma_d_2", "lemma_d_3", "lemma_d_4", "lemma_d_5_7", "thm_d_1"),
