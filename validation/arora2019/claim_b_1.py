@@ -28,13 +28,13 @@ from ._one_layer import ASSUMPTIONS, measured
 
 NETWORKS = {
     "widths": st.lists(st.integers(1, 24), min_size=1, max_size=3),
-    "layer": st.integers(1, 3),
+    "layer": st.integers(1, 2),
     "rho": st.floats(-1, 1),
     "scale": st.floats(0.5, 2),
     "seed": st.integers(0, 2**32 - 1),
 }
 
-DRAWS = 10
+DRAWS = 5
 
 
 def sides(widths, layer, rho, scale, seed):
@@ -105,7 +105,7 @@ def checks(index, any_weights, statistic, twins, wide):
             statement=statement(index) + r" \le \epsilon_2 + 2\epsilon_4",
             twins={
                 name: Twin(
-                    why, experiment=search(check, given=NETWORKS, examples=(500, 1000, 5000), shrink=False)
+                    why, experiment=search(check, given=NETWORKS, examples=(300, 1000, 5000), shrink=False)
                 )
                 for name, (why, check) in twins.items()
             },
