@@ -8,8 +8,9 @@ layers, and are written to both sides of the diagonal. What single precision wou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -32,26 +33,46 @@ NEAR = np.float32(0.1)
 # |sine| is below 1 but may be rounded to it; this keeps its cosine from 0.
 LEAST = 1e-20
 
+# Unsigned, as signed indices could count from the end, and checking that costs vectors.
+Index = np.uint64
+
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 ONE_OVER_PI = np.float32(1 / math.pi)
 
 
 @compiled
-def write_tile(
-    tile: Array32, i: int, j: int, rows: int, columns: int, top: int, mirrored: bool, out: Array32
-) -> None:
-    """Write a tile to rows from ``top + i`` and columns from ``j``; its mirror image, if any, as well."""
+def write_tile(tile: Array32, row: int, column: int, rows: int, columns: int, out: Array32) -> None:
+    """Write a tile to ``out``, unless that is empty."""
     if len(out) == 0:
         return
     for r in range(rows):
-        row = top + i + r
-        last = min(columns, row - j) if mirrored else columns
-        for c in range(last):
-            out[row, j + c] = tile[r * WIDTH + c]
-    if mirrored:
-        for c in range(columns):
-            for r in range(max(0, j + c + 1 - top - i), rows):
-                out[j + c, top + i + r] = tile[r * WIDTH + c]
+        here, start = Index(row + r), Index(r * WIDTH)
+        for c in range(Index(columns)):
+            out[here, Index(column) + c] = tile[start + c]
+
+
+@compiled
+def mirror_rows(top: int, bottom: int, out: Array32) -> None:
+    """Copy what some rows have left of the diagonal to its other side.
+
+    On its own, as compilers make slow code of it where it is merged with the layers.
+    """
+    tile = np.zeros(HEIGHT * WIDTH, np.float32)
+    for i in range(top, bottom, HEIGHT):
+        for j in range(0, min(bottom, i + HEIGHT), WIDTH):
+            if i + HEIGHT <= bottom and j + WIDTH <= i:
+                for r in range(HEIGHT):
+                    here, start = Index(i + r), Index(r * WIDTH)
+                    for c in range(Index(WIDTH)):
+                        tile[start + c] = out[here, Index(j) + c]
+                for c in range(WIDTH):
+                    here = Index(j + c)
+                    for r in range(Index(HEIGHT)):
+                        out[here, Index(i) + r] = tile[Index(c) + r * Index(WIDTH)]
+            else:
+                for row in range(i, min(bottom, i + HEIGHT)):
+                    for column in range(j, min(row, j + WIDTH)):
+                        out[column, row] = out[row, column]
 
 
 @compiled
@@ -64,7 +85,7 @@ def piecewise_layers(
     # ReLU's correlations are not negative from the second layer on.
     general = 1 if bend == ONE else layers
     for _ in range(general):
-        for k in range(count):
+        for k in range(Index(count)):
             root = np.sqrt(TWO * q[k]) * bend_over_pi
             angle = root * arccos_factor(q[k])
             lift = root * q[k] * lift_factor(q[k])
@@ -79,12 +100,12 @@ def piecewise_layers(
             theta[k] = rho[k] + theta[k] * slopes
     if general < layers:
         for _ in range(layers - general):
-            for k in range(count):
+            for k in range(Index(count)):
                 root = np.sqrt(TWO * q[k]) * ONE_OVER_PI
                 slopes = ONE - root * arccos_factor(q[k])
                 q[k] -= root * q[k] * lift_factor(q[k])
                 theta[k] = ONE - q[k] + theta[k] * slopes
-        for k in range(count):
+        for k in range(Index(count)):
             rho[k] = ONE - q[k]
 
 
@@ -134,28 +155,29 @@ def piecewise_tiles(
         rows = min(HEIGHT, height - i)
         for j in range(0, min(width, top + i + rows) if mirrored else width, WIDTH):
             columns = min(WIDTH, width - j)
-            closest = ONE
+            close = ZERO
             for r in range(rows):
-                for c in range(columns):
-                    cosine = cosines[i + r, j + c]
+                row, start = Index(i + r), Index(r * WIDTH)
+                for c in range(Index(columns)):
+                    cosine = cosines[row, Index(j) + c]
                     gap = ONE - abs(cosine)
-                    rho[r * WIDTH + c] = cosine
-                    theta[r * WIDTH + c] = cosine
-                    q[r * WIDTH + c] = gap
-                    closest = min(closest, gap)
+                    rho[start + c] = cosine
+                    theta[start + c] = cosine
+                    q[start + c] = gap
+                    close += ONE if gap < NEAR else ZERO
                 if known:
-                    for c in range(columns):
-                        q[r * WIDTH + c] = gaps[i + r, j + c]
-            if closest < NEAR and not known:
+                    for c in range(Index(columns)):
+                        q[start + c] = gaps[row, Index(j) + c]
+            if close > ZERO and not known:
                 return False
             piecewise_layers(layers, bends, rows * WIDTH, rho, q, theta)
             for r in range(rows):
-                for c in range(columns):
-                    scale = left[i + r] * right[j + c]
-                    theta[r * WIDTH + c] *= scale
-                    rho[r * WIDTH + c] *= scale
-            write_tile(theta, i, j, rows, columns, top, mirrored, ntk)
-            write_tile(rho, i, j, rows, columns, top, mirrored, nngp)
+                start, scale = Index(r * WIDTH), left[Index(i + r)]
+                for c in range(Index(columns)):
+                    theta[start + c] *= scale * right[Index(j) + c]
+                    rho[start + c] *= scale * right[Index(j) + c]
+            write_tile(theta, top + i, j, rows, columns, ntk)
+            write_tile(rho, top + i, j, rows, columns, nngp)
     return True
 
 
@@ -199,33 +221,50 @@ def erf_tiles(
         rows = min(HEIGHT, height - i)
         for j in range(0, min(width, top + i + rows) if mirrored else width, WIDTH):
             columns = min(WIDTH, width - j)
-            for c in range(columns):
-                inverse[c] = 0.5 / right[0, j + c]
+            for c in range(Index(columns)):
+                inverse[c] = 0.5 / right[0, Index(j) + c]
             for r in range(rows):
-                back = 1.0 / left[0, i + r]
-                for c in range(columns):
-                    sine[r * WIDTH + c] = sines[i + r, j + c]
-                    theta[r * WIDTH + c] = sines[i + r, j + c] * (back * inverse[c])
+                row, start = Index(i + r), Index(r * WIDTH)
+                back = 1.0 / left[0, row]
+                for c in range(Index(columns)):
+                    sine[start + c] = sines[row, Index(j) + c]
+                    theta[start + c] = sines[row, Index(j) + c] * (back * inverse[c])
             for h in range(layers):
-                following = min(h + 1, layers - 1)
+                now, following = Index(h), Index(min(h + 1, layers - 1))
                 for r in range(rows):
-                    here, there = 2.0 * scale * left[h, i + r], 2.0 * scale * left[following, i + r]
-                    for c in range(columns):
-                        k = r * WIDTH + c
+                    row, start = Index(i + r), Index(r * WIDTH)
+                    here, there = 2.0 * scale * left[now, row], 2.0 * scale * left[following, row]
+                    for c in range(Index(columns)):
+                        k = start + c
                         q = max(1.0 - abs(sine[k]), LEAST)
                         square = q * (2.0 - q)
                         # 1 / cosine in float32, and one step of Newton's method: faster than in float64
                         guess = float(ONE / np.sqrt(np.float32(square)))
                         secant = guess * (1.5 - 0.5 * square * guess * guess)
                         angle[k] = arcsin(sine[k], q, square * secant)
-                        theta[k] = scale * angle[k] + theta[k] * (here * right[h, j + c] * secant)
-                        sine[k] = angle[k] * (there * right[following, j + c])
-            for k in range(rows * WIDTH):
-                theta32[k] = np.float32(theta[k])
-                sigma32[k] = np.float32(scale * angle[k])
-            write_tile(theta32, i, j, rows, columns, top, mirrored, ntk)
-            write_tile(sigma32, i, j, rows, columns, top, mirrored, nngp)
+                        theta[k] = scale * angle[k] + theta[k] * (here * right[now, Index(j) + c] * secant)
+                        sine[k] = angle[k] * (there * right[following, Index(j) + c])
+            for e in range(Index(rows * WIDTH)):
+                theta32[e] = np.float32(theta[e])
+                sigma32[e] = np.float32(scale * angle[e])
+            write_tile(theta32, top + i, j, rows, columns, ntk)
+            write_tile(sigma32, top + i, j, rows, columns, nngp)
     return True
+
+
+@contextmanager
+def one_thread() -> Iterator[int]:
+    """Keep torch to the thread that calls it; yield how many threads it had.
+
+    After every operation that torch spreads over its own threads these wait for more by spinning, for some
+    10 ms: as long as all of a kernel takes, on the cores that it needs.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slope: float, nngp: bool) -> Pair:
@@ -244,30 +283,33 @@ def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slop
     bend = (1 - slope) ** 2 / (1 + slope**2)
     bends = np.array([bend, 1 - bend, 2 - bend], np.float32)
     unknown = np.zeros((0, 0), np.float32)
-    inputs = (X,) if Z is None else (X, Z)
-    norms = [torch.linalg.vector_norm(x, dim=1, dtype=torch.float64) for x in inputs]
-    inverse = [torch.where(size > 0, 1 / size, 0.0) for size in norms]
-    directions = [x * scale.float()[:, None] for x, scale in zip(inputs, inverse, strict=True)]
-    sizes = [size.float().numpy() for size in norms]
+    with one_thread() as threads:
+        inputs = (X,) if Z is None else (X, Z)
+        norms = [torch.linalg.vector_norm(x, dim=1, dtype=torch.float64) for x in inputs]
+        inverse = [torch.where(size > 0, 1 / size, 0.0) for size in norms]
+        directions = [x * scale.float()[:, None] for x, scale in zip(inputs, inverse, strict=True)]
+        sizes = [size.float().numpy() for size in norms]
 
-    def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
-        gaps = unknown
-        if exact:
-            left = inputs[0][top:bottom] * inverse[0][top:bottom, None]  # float64
-            products = left @ (inputs[-1][:end] * inverse[-1][:end, None]).T
-            gaps = (1 - products.abs()).clamp_min(0).float().numpy()
-            cosines = products.float()
-        else:
-            cosines = _products(directions[0][top:bottom], directions[-1][:end], room)
-            if Z is None:
-                cosines.diagonal(top).zero_()
-        return partial(piecewise_tiles, layers, bends, cosines.numpy(), gaps, sizes[0][top:bottom], sizes[-1])
+        def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
+            gaps = unknown
+            if exact:
+                left = inputs[0][top:bottom] * inverse[0][top:bottom, None]  # float64
+                products = left @ (inputs[-1][:end] * inverse[-1][:end, None]).T
+                gaps = (1 - products.abs()).clamp_min(0).float().numpy()
+                cosines = products.float()
+            else:
+                cosines = _products(directions[0][top:bottom], directions[-1][:end], room)
+                if Z is None:
+                    cosines.diagonal(top).zero_()
+            return partial(
+                piecewise_tiles, layers, bends, cosines.numpy(), gaps, sizes[0][top:bottom], sizes[-1]
+            )
 
-    outs = _run(rows, len(X), len(inputs[-1]), Z is None, nngp, torch.float32)
-    if Z is None:
-        outs[0].diagonal().copy_((layers + 1) * norms[0] ** 2)
-        if nngp:
-            outs[1].diagonal().copy_(norms[0] ** 2)
+        outs = _run(rows, len(X), len(inputs[-1]), Z is None, nngp, torch.float32, threads)
+        if Z is None:
+            outs[0].diagonal().copy_((layers + 1) * norms[0] ** 2)
+            if nngp:
+                outs[1].diagonal().copy_(norms[0] ** 2)
     return outs
 
 
@@ -285,19 +327,20 @@ def erf_kernels(
     variances : list of list of Tensor
         Sigma^(h) for h = 0, ..., L of the rows of X with themselves, each of shape (n,), and of those of Z.
     """
-    shrink = [torch.rsqrt(1 + 2 * torch.stack(side[:-1])) for side in variances]  # (L, n)
-    vectors = [
-        math.sqrt(2) * g[0, :, None] * x.double()  # (n, d)
-        for g, x in zip(shrink, (X,) if Z is None else (X, Z), strict=True)
-    ]
-    factors = [g.numpy() for g in shrink]
+    with one_thread() as threads:
+        shrink = [torch.rsqrt(1 + 2 * torch.stack(side[:-1])) for side in variances]  # (L, n)
+        vectors = [
+            math.sqrt(2) * g[0, :, None] * x.double()  # (n, d)
+            for g, x in zip(shrink, (X,) if Z is None else (X, Z), strict=True)
+        ]
+        factors = [g.numpy() for g in shrink]
 
-    def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
-        sines = _products(vectors[0][top:bottom], vectors[-1][:end], room).numpy()
-        here = np.ascontiguousarray(factors[0][:, top:bottom])
-        return partial(erf_tiles, len(here), 2 * scale / math.pi, sines, here, factors[-1])
+        def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
+            sines = _products(vectors[0][top:bottom], vectors[-1][:end], room).numpy()
+            here = np.ascontiguousarray(factors[0][:, top:bottom])
+            return partial(erf_tiles, len(here), 2 * scale / math.pi, sines, here, factors[-1])
 
-    return _run(rows, len(X), len(vectors[-1]), Z is None, nngp, torch.float64)
+        return _run(rows, len(X), len(vectors[-1]), Z is None, nngp, torch.float64, threads)
 
 
 def _products(left: torch.Tensor, right: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
@@ -313,15 +356,15 @@ def _run(
     mirrored: bool,
     nngp: bool,
     dtype: torch.dtype,
+    threads: int,
 ) -> Pair:
-    """Make both (n, m) matrices, some rows at a time, on as many threads as torch has.
+    """Make both (n, m) matrices, some rows at a time, on ``threads`` threads.
 
     ``rows(top, bottom, end, exact, room)`` gives what writes these rows up to that column; where that returns
     False it is asked for again, ``exact``. Memory for the products of some rows is ``room``: fresh memory
     would cost as much as the products.
     """
     outs = np.empty((n, m), np.float32), np.empty((n, m) if nngp else (0, 0), np.float32)
-    threads = torch.get_num_threads()
     rooms = [torch.empty(min(BLOCK, n) * m, dtype=dtype) for _ in range(threads)]
 
     def write(top: int) -> None:
@@ -330,14 +373,12 @@ def _run(
         room = rooms.pop()
         if not rows(top, bottom, end, False, room)(top, mirrored, *outs):
             rows(top, bottom, end, True, room)(top, mirrored, *outs)
+        if mirrored:
+            for out in outs[: 1 + nngp]:
+                mirror_rows(top, bottom, out)
         rooms.append(room)
 
-    # Products run on the thread that needs them: torch's own threads would wait for work by spinning.
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(write, reversed(range(0, n, BLOCK))):
-                pass
-    finally:
-        torch.set_num_threads(threads)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(write, reversed(range(0, n, BLOCK))):
+            pass
     return torch.from_numpy(outs[0]), torch.from_numpy(outs[1])
