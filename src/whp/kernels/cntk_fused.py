@@ -104,10 +104,12 @@ def relu(
     at: Any,
     v_line: Array,
     rest: Array,
+    last: bool,
 ) -> None:
     """Write K and K-dot Theta + share K of a line, with c_sigma = 2: (15), (16), (19), (20).
 
-    With |rho| = 1 - v, K is s_x s_z lift, and Sigma more where Sigma > 0. A loop has numbers of one
+    With |rho| = 1 - v, K is s_x s_z lift, and Sigma more where Sigma > 0; nothing reads it after the ``last``
+    layer. A loop has numbers of one
     size in the main, so that its vectors are full.
     """
     z_at, start, at, count = Index(z_at), Index(start), Index(at), Index(count)
@@ -123,6 +125,8 @@ def relu(
         slopes = ONE - angle if entry > ZERO else angle
         theta_line[at + k] = slopes * theta[start + k] + share * (max(entry, ZERO) + lift)
         rest[k] = lift
+    if last:
+        return
     for k in range(count):
         sigma_line[at + k] = max(sigma[start + k], 0.0) + rest[k]
 
@@ -167,7 +171,7 @@ def offset_sum(
                 share = ONE if h < layers or ends else ZERO
                 relu(
                     spread_32, spread_64, z_s, z_r, z_at, sigma, theta, y * count, count, share,
-                    sigma_line, theta_line, at, v_line, rest,
+                    sigma_line, theta_line, at, v_line, rest, h == layers,
                 )  # fmt: skip
             if h == layers:
                 for j in range(width):
