@@ -267,7 +267,9 @@ def one_thread() -> Iterator[int]:
         torch.set_num_threads(threads)
 
 
-def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slope: float, nngp: bool) -> Pair:
+def piecewise_kernels(
+    X: torch.Tensor, Z: torch.Tensor | None, layers: int, slope: float, nngp: bool, threads: int
+) -> Pair:
     """Return Theta^(L) and Sigma^(L) for phi(z) = z (z >= 0), slope z (z < 0), c_sigma = 2 / (1 + slope^2).
 
     Parameters
@@ -279,68 +281,71 @@ def piecewise_kernels(X: torch.Tensor, Z: torch.Tensor | None, layers: int, slop
     slope : float
     nngp : bool
         Whether Sigma^(L) is wanted; else an empty matrix comes in its place.
+    threads : int
+        How many share the work; to be called within :func:`one_thread`.
     """
     bend = (1 - slope) ** 2 / (1 + slope**2)
     bends = np.array([bend, 1 - bend, 2 - bend], np.float32)
     unknown = np.zeros((0, 0), np.float32)
-    with one_thread() as threads:
-        inputs = (X,) if Z is None else (X, Z)
-        norms = [torch.linalg.vector_norm(x, dim=1, dtype=torch.float64) for x in inputs]
-        inverse = [torch.where(size > 0, 1 / size, 0.0) for size in norms]
-        directions = [x * scale.float()[:, None] for x, scale in zip(inputs, inverse, strict=True)]
-        sizes = [size.float().numpy() for size in norms]
+    inputs = (X,) if Z is None else (X, Z)
+    norms = [torch.linalg.vector_norm(x, dim=1, dtype=torch.float64) for x in inputs]
+    inverse = [torch.where(size > 0, 1 / size, 0.0) for size in norms]
+    directions = [x * scale.float()[:, None] for x, scale in zip(inputs, inverse, strict=True)]
+    sizes = [size.float().numpy() for size in norms]
 
-        def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
-            gaps = unknown
-            if exact:
-                left = inputs[0][top:bottom] * inverse[0][top:bottom, None]  # float64
-                products = left @ (inputs[-1][:end] * inverse[-1][:end, None]).T
-                gaps = (1 - products.abs()).clamp_min(0).float().numpy()
-                cosines = products.float()
-            else:
-                cosines = _products(directions[0][top:bottom], directions[-1][:end], room)
-                if Z is None:
-                    cosines.diagonal(top).zero_()
-            return partial(
-                piecewise_tiles, layers, bends, cosines.numpy(), gaps, sizes[0][top:bottom], sizes[-1]
-            )
+    def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
+        gaps = unknown
+        if exact:
+            left = inputs[0][top:bottom] * inverse[0][top:bottom, None]  # float64
+            products = left @ (inputs[-1][:end] * inverse[-1][:end, None]).T
+            gaps = (1 - products.abs()).clamp_min(0).float().numpy()
+            cosines = products.float()
+        else:
+            cosines = _products(directions[0][top:bottom], directions[-1][:end], room)
+            if Z is None:
+                cosines.diagonal(top).zero_()
+        return partial(piecewise_tiles, layers, bends, cosines.numpy(), gaps, sizes[0][top:bottom], sizes[-1])
 
-        outs = _run(rows, len(X), len(inputs[-1]), Z is None, nngp, torch.float32, threads)
-        if Z is None:
-            outs[0].diagonal().copy_((layers + 1) * norms[0] ** 2)
-            if nngp:
-                outs[1].diagonal().copy_(norms[0] ** 2)
+    outs = _run(rows, len(X), len(inputs[-1]), Z is None, nngp, torch.float32, threads)
+    if Z is None:
+        outs[0].diagonal().copy_((layers + 1) * norms[0] ** 2)
+        if nngp:
+            outs[1].diagonal().copy_(norms[0] ** 2)
     return outs
 
 
 def erf_kernels(
-    X: torch.Tensor, Z: torch.Tensor | None, scale: float, variances: list[list[torch.Tensor]], nngp: bool
+    X: torch.Tensor,
+    Z: torch.Tensor | None,
+    scale: float,
+    variances: list[list[torch.Tensor]],
+    nngp: bool,
+    threads: int,
 ) -> Pair:
     """Return Theta^(L) and Sigma^(L) for erf.
 
     Parameters
     ----------
-    X, Z, nngp
+    X, Z, nngp, threads
         As for the piecewise-linear activations; diagonals are left to be filled in.
     scale : float
         c_sigma.
     variances : list of list of Tensor
         Sigma^(h) for h = 0, ..., L of the rows of X with themselves, each of shape (n,), and of those of Z.
     """
-    with one_thread() as threads:
-        shrink = [torch.rsqrt(1 + 2 * torch.stack(side[:-1])) for side in variances]  # (L, n)
-        vectors = [
-            math.sqrt(2) * g[0, :, None] * x.double()  # (n, d)
-            for g, x in zip(shrink, (X,) if Z is None else (X, Z), strict=True)
-        ]
-        factors = [g.numpy() for g in shrink]
+    shrink = [torch.rsqrt(1 + 2 * torch.stack(side[:-1])) for side in variances]  # (L, n)
+    vectors = [
+        math.sqrt(2) * g[0, :, None] * x.double()  # (n, d)
+        for g, x in zip(shrink, (X,) if Z is None else (X, Z), strict=True)
+    ]
+    factors = [g.numpy() for g in shrink]
 
-        def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
-            sines = _products(vectors[0][top:bottom], vectors[-1][:end], room).numpy()
-            here = np.ascontiguousarray(factors[0][:, top:bottom])
-            return partial(erf_tiles, len(here), 2 * scale / math.pi, sines, here, factors[-1])
+    def rows(top: int, bottom: int, end: int, exact: bool, room: torch.Tensor) -> Task:
+        sines = _products(vectors[0][top:bottom], vectors[-1][:end], room).numpy()
+        here = np.ascontiguousarray(factors[0][:, top:bottom])
+        return partial(erf_tiles, len(here), 2 * scale / math.pi, sines, here, factors[-1])
 
-        return _run(rows, len(X), len(vectors[-1]), Z is None, nngp, torch.float64, threads)
+    return _run(rows, len(X), len(vectors[-1]), Z is None, nngp, torch.float64, threads)
 
 
 def _products(left: torch.Tensor, right: torch.Tensor, room: torch.Tensor) -> torch.Tensor:

@@ -17,16 +17,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 
 from whp.errors import require
 from whp.kernels.activations import Activation
 from whp.kernels.expectations import Gamma, Phi
-from whp.kernels.fc_fused import Pair, erf_kernels, piecewise_kernels
+from whp.kernels.fc_fused import Pair, erf_kernels, one_thread, piecewise_kernels
 from whp.kernels.quadrature import gaussian_mean
 from whp.kernels.tiles import STRIP, TOLERANCE, expectations, mirror, strips
 
 Real = float | torch.Tensor
+# Sigma^(h) for h = 0, ..., L, and Theta^(L), of pairs of equal inputs.
+Diagonals = tuple[list[torch.Tensor], torch.Tensor]
 Method = Literal["auto", "fused", "plain"]
 
 # Variances whose moments are integrated at once: at most 80 MB.
@@ -172,20 +175,36 @@ def _kernels(
     require(method in get_args(Method), "method", f"one of {', '.join(get_args(Method))}", method)
     can_fuse = activation.closed is not None and X.dtype == torch.float32 and X.device.type == "cpu"
     require(can_fuse or method != "fused", "method", "auto or plain here", method)
-    if can_fuse and method != "plain" and not activation.smooth:
-        slope = -float(activation.phi(torch.tensor(-1.0, dtype=torch.float64)))
-        return piecewise_kernels(X, Z, layers, slope, nngp)
-    sides = [_diagonals(inputs, activation, layers) for inputs in ((X,) if Z is None else (X, Z))]
-    variances = [side for side, _ in sides]
     if can_fuse and method != "plain":
-        ntk, covariance = erf_kernels(X, Z, c_sigma(activation), variances, nngp)
-    else:
-        ntk, covariance = _plain(X, Z, activation, variances, nngp)
-    if Z is None:
-        ntk.diagonal().copy_(sides[0][1])
-        if nngp:
-            covariance.diagonal().copy_(variances[0][-1])
-    return ntk, covariance
+        with one_thread() as threads:
+            return _fused(X, Z, activation, layers, nngp, threads)
+    sides = _sides(X, Z, activation, layers)
+    outs = _plain(X, Z, activation, [variances for variances, _ in sides], nngp)
+    return outs if Z is not None else _with_diagonals(outs, *sides[0])
+
+
+def _fused(
+    X: torch.Tensor, Z: torch.Tensor | None, activation: Activation, layers: int, nngp: bool, threads: int
+) -> Pair:
+    """Both kernels in float32 on the CPU."""
+    if not activation.smooth:
+        slope = -float(activation.phi(torch.tensor(-1.0, dtype=torch.float64)))
+        return piecewise_kernels(X, Z, layers, slope, nngp, threads)
+    sides = _sides(X, Z, activation, layers)
+    outs = erf_kernels(X, Z, c_sigma(activation), [variances for variances, _ in sides], nngp, threads)
+    return outs if Z is not None else _with_diagonals(outs, *sides[0])
+
+
+def _sides(X: torch.Tensor, Z: torch.Tensor | None, activation: Activation, layers: int) -> list[Diagonals]:
+    return [_diagonals(inputs, activation, layers) for inputs in ((X,) if Z is None else (X, Z))]
+
+
+def _with_diagonals(outs: Pair, variances: list[torch.Tensor], theta: torch.Tensor) -> Pair:
+    """Set what is known of pairs of equal inputs."""
+    for out, diagonal in zip(outs, (theta, variances[-1]), strict=True):
+        if len(out):
+            out.diagonal().copy_(diagonal)
+    return outs
 
 
 def _plain(
@@ -223,9 +242,7 @@ def _plain(
     return outs
 
 
-def _diagonals(
-    X: torch.Tensor, activation: Activation, layers: int
-) -> tuple[list[torch.Tensor], torch.Tensor]:
+def _diagonals(X: torch.Tensor, activation: Activation, layers: int) -> Diagonals:
     """Return Sigma^(h) for h = 0, ..., L and Theta^(L) of pairs of equal inputs, shape (n,), float64."""
     scale = c_sigma(activation)
     variances = [(X.double() ** 2).sum(dim=1)]
@@ -260,4 +277,6 @@ def _check_layers(layers: int) -> None:
 def _check_inputs(name: str, X: torch.Tensor) -> None:
     require(X.ndim == 2 and X.numel() > 0, name, "a non-empty (n, d) matrix", tuple(X.shape))
     require(X.dtype in TOLERANCE, name, "float32 or float64", X.dtype)
-    require(bool(torch.isfinite(X).all()), name, "finite", "NaN or infinite values")
+    # On the CPU by numpy: torch would wake its threads for it, see one_thread.
+    finite = np.isfinite(X.detach().numpy()).all() if X.device.type == "cpu" else torch.isfinite(X).all()
+    require(bool(finite), name, "finite", "NaN or infinite values")
