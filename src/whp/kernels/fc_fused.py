@@ -383,7 +383,8 @@ def _run(
                 mirror_rows(top, bottom, out)
         rooms.append(room)
 
-    with ThreadPoolExecutor(threads) as pool:
+    # The products of each thread would otherwise ask for threads of their own.
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for _ in pool.map(write, reversed(range(0, n, BLOCK))):
             pass
     return torch.from_numpy(outs[0]), torch.from_numpy(outs[1])
