@@ -169,7 +169,7 @@ def powers_of_two(low: int, high: int) -> tuple[int, ...]:
 @experiment(
     name="arora2019.training.shallow",
     quick=Design(Path(m=powers_of_two(6, 12)), {"layers": [1]}, (8, 41)),
-    standard=Design(Path(m=powers_of_two(7, 13)), {"layers": [1]}, (12, 61)),
+    standard=Design(Path(m=powers_of_two(7, 13)), {"layers": [1]}, (48, 61)),
     paper=Design(Path(m=powers_of_two(7, 16)), {"layers": [1]}, (12, 61)),
     dtype="float32",
 )

@@ -193,7 +193,7 @@ def along_width(p, rng, device):
 @experiment(
     name="arora2019.perturbed.depth",
     quick=Design(Path(layers=(1, 2, 4, 8), m=128, k=60), trials=(8, 27)),
-    standard=Design(Path(layers=(1, 2, 4, 8, 16), m=256, k=200), trials=(12, 41)),
+    standard=Design(Path(layers=(1, 2, 4, 8, 16), m=256, k=200), trials=(18, 41)),
     dtype="float32",
 )
 def along_depth(p, rng, device):

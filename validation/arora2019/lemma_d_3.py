@@ -29,7 +29,7 @@ CLAIM = claim(
         r"\max_h \sup_{\|\Delta W\| \le \omega \sqrt m} \|\tilde b^{(h)} - b^{(h)}\|",
         (
             {"power": Twin("omega^(7/12)", bound=BOUND / k ** sympy.Rational(1, 4))},
-            {"width": Twin("better by m^(1/4)", bound=BOUND / m ** sympy.Rational(1, 4))},
+            {"width": Twin("better by m^(3/8)", bound=BOUND / m ** sympy.Rational(3, 8))},
             {"depth": Twin("sqrt(L) in place of L^2", bound=BOUND / layers ** sympy.Rational(3, 2))},
         ),
     ),

@@ -27,7 +27,7 @@ CLAIM = claim(
         r" \|\tilde b^{(h)} (\tilde g^{(h-1)})^\top - b^{(h)} (g^{(h-1)})^\top\|_F",
         (
             {"power": Twin("omega^(7/12)", bound=BOUND / k ** sympy.Rational(1, 4))},
-            {"width": Twin("better by m^(1/4)", bound=BOUND / m ** sympy.Rational(1, 4))},
+            {"width": Twin("better by m^(3/8)", bound=BOUND / m ** sympy.Rational(3, 8))},
             {"depth": Twin("sqrt(L) in place of L^(5/2)", bound=BOUND / layers**2)},
         ),
     ),

@@ -38,7 +38,7 @@ from whp.claims import Twin, bound, claim, decay, rate, symbols
 from ._flow import KAPPA, SETTING, deep, many, points, shallow
 
 m, n = symbols("m n")
-THIRD, EIGHTH = sympy.Rational(1, 3), sympy.Rational(1, 8)
+THIRD, QUARTER = sympy.Rational(1, 4)
 DELTA = r"$\delta = 0.05$; $m = 2048$ and $8192$, $L = 1$."
 RESIDUAL = r"\sup_{t} \frac{\|u(t) - y\|}{\exp(-%s) \|u(0) - y\|}"
 MOVED = r"\max_h \sup_t \|W^{(h)}(t) - W^{(h)}(0)\|_F"
@@ -118,7 +118,7 @@ printed_movement = claim(
         falling=Twin("kappa in place of 1", bound=m**-THIRD),
     ),
     movement("deeper", deep, 1, falling=Twin("kappa in place of 1", bound=m**-THIRD)),
-    movement("in n", points, 1, power=Twin("n^(3/8) in place of n^(1/2)", bound=n**-EIGHTH)),
+    movement("in n", points, 1, power=Twin("n^(1/4) in place of n^(1/2)", bound=n**-QUARTER)),
     title="The weights move by O(sqrt n / lambda_0)",
     locus="Lemma D.5",
     assumptions=(SETTING, KAPPA, VARIED),
@@ -143,7 +143,7 @@ corrected_movement = claim(
         root=Twin("1 / sqrt kappa", bound=m ** (THIRD / 2)),
     ),
     sharper("deeper", deep, m**THIRD, printed=Twin("without 1/kappa, as printed", bound=1)),
-    sharper("in n", points, 1, power=Twin("n^(3/8) in place of n^(1/2)", bound=n**-EIGHTH)),
+    sharper("in n", points, 1, power=Twin("n^(1/4) in place of n^(1/2)", bound=n**-QUARTER)),
     title="The weights move by O(sqrt n / (kappa sqrt lambda_0))",
     locus="Lemma D.5",
     printed=False,
