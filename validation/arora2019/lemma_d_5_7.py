@@ -38,7 +38,7 @@ from whp.claims import Twin, bound, claim, decay, rate, symbols
 from ._flow import KAPPA, SETTING, deep, many, points, shallow
 
 m, n = symbols("m n")
-THIRD, QUARTER = sympy.Rational(1, 4)
+THIRD, QUARTER = sympy.Rational(1, 3), sympy.Rational(1, 4)
 DELTA = r"$\delta = 0.05$; $m = 2048$ and $8192$, $L = 1$."
 RESIDUAL = r"\sup_{t} \frac{\|u(t) - y\|}{\exp(-%s) \|u(0) - y\|}"
 MOVED = r"\max_h \sup_t \|W^{(h)}(t) - W^{(h)}(0)\|_F"
