@@ -40,6 +40,7 @@ ARORA2019 = [
     *("lemma_c_1", "lemma_d_1", "lemma_d_2", "lemma_d_3", "lemma_d_4", "lemma_d_5_7", "thm_d_1"),
     *("cntk_vanilla", "cntk_gap", "cntk_expansion", "sec_4_3", "table_1", "table_2"),
 ]
+NOT_RANDOM = {"arora2019.sec_4_3.entries"}  # counts operations
 CATALOGUE = [f"hu2020.{name}" for name in HU2020] + [f"arora2019.{name}" for name in ARORA2019]
 
 
@@ -50,10 +51,12 @@ def data(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WHP_DATA", str(tmp_path_factory.mktemp("data")))
         for name, shape in SHAPES.items():
-            labels = np.resize(np.array([3, 7, 3, 8] if name == "mnist" else [3, 7], np.uint8), 6000)
-            pixels = rng.integers(0, 200, (6000, *shape), dtype=np.uint8)
+            # Half of the classes can be told, half cannot: accuracies are neither all right nor all chance.
+            classes = np.array([3, 7, 3, 8] if name == "mnist" else [3, 7, 3, 7, 0, 1], np.uint8)
+            labels = np.resize(classes, 9000)
+            pixels = rng.integers(0, 200, (9000, *shape), dtype=np.uint8)
             pixels[labels == 3] += np.arange(shape[1], dtype=np.uint8)[:, None]  # a class that can be told
-            store(name, ImageSet(pixels, labels, 4500), "noise")
+            store(name, ImageSet(pixels, labels, 6750), "noise")
         yield
 
 
@@ -115,7 +118,8 @@ def test_one_trial_at_the_smallest_point(experiment):
         if check.experiment.name == experiment.name
     }
     assert asked <= set(results[0].statistics)
-    if "examples" not in design.over and "rademacher" not in cell.values():
+    random = experiment.name not in NOT_RANDOM and "rademacher" not in cell.values()
+    if random and "examples" not in design.over:
         assert dict(results[0].statistics) != dict(results[2].statistics), "a stream is used twice"
 
 
