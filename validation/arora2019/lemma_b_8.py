@@ -75,7 +75,7 @@ def relative_third(x, z, cosine, eps, moves):
 
 
 def relative_lipschitz(x, z, cosine, eps, moves):
-    return excess(x, z, cosine, eps, moves, power=1.0, relative=True)
+    return excess(x, z, cosine, eps, moves, distance=1.0, power=1.0, relative=True)
 
 
 def relative_wide(x, z, cosine, eps, moves):
@@ -121,7 +121,7 @@ corrected = claim(
         tolerance=TOLERANCE,
         twins={
             "third": false("eps / 3 on the right", relative_third),
-            "lipschitz": false("eps / 2 in place of eps^2 / 2", relative_lipschitz),
+            "lipschitz": false("eps in place of eps^2 / 2", relative_lipschitz),
             "wide": false("4 eps^2 in place of eps^2 / 2", relative_wide),
         },
     ),
