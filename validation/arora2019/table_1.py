@@ -16,9 +16,8 @@ Measured  A trial draws images; the accuracy is that of predicting each from all
           regression has n - 1). table_1: the printed numbers within 2 points, at the printed sizes.
           table_1_pooling: GAP is better than V.
 Sizes     paper has 2,000 images of 32 x 32: hours on a GPU for GAP, minutes a trial for V on a CPU. Elsewhere
-          images are averaged over squares of 4 x 4 to 8 x 8, where the margin of GAP is smaller: 16 trials
-          with 1,000 images gave it as 1.6 points, 95 % interval 0.8 to 2.3. One draw of 2,000 images, V at
-          32 x 32 too, is in reports/tables.md (make tables).
+          images are averaged over squares of 4 x 4 to 8 x 8, where the margin of GAP is smaller. One draw
+          of 2,000 images, V at 32 x 32 too, is in reports/tables.md (make tables).
 Wording   The text says more of the table than its numbers bear out. GAP improves CNTK by 6.0 to 13.0 points
           and CNN by -4.0 to 18.5 ("8 % - 10 % for both CNN and CNTK"); CNTK-V-2K and CNN-V correlate over
           depth by 0.27 ("highly correlated").
