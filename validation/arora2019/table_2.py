@@ -24,7 +24,7 @@ Finding   In print the random features of GAP guess (50 %) up to depth 11, and i
           has 71 %. At 8 x 8 neither is seen: random features of GAP do as well as those of the vanilla
           network, and depth 3 as well as depth 4. Rounding would explain it: pooled kernels of few layers
           are the worst conditioned. With 1,000 images at 8 x 8, a relative error of 0.001 in the entries of
-          the exact kernel of depth 3 makes it guess, and the vanilla kernel does not notice: reports/tables.md
+          the exact kernel of depth 3 makes it guess, and the vanilla one does not notice: reports/tables.md
           (make tables). Kernels in single precision by arccos have such errors.
 """
 
