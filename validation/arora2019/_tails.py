@@ -19,6 +19,8 @@ from whp.devices import as_dtype
 from whp.kernels import activation, fc_layers
 from whp.models import FullyConnected
 
+from ._backward import products
+
 RELU = activation("relu")
 LEVELS = tuple(float(x) for x in np.geomspace(0.02, 0.5, 10))
 
@@ -31,12 +33,6 @@ def limits(cosine, norm, layers):
     inner = torch.tensor([1.0, cosine, 1.0], dtype=torch.float64) * norm**2
     found = fc_layers(norm**2, norm**2, inner, RELU, layers)
     return np.array([s.numpy() for s in found.sigma]), np.array([s.numpy() for s in found.sigma_dot])
-
-
-def three(rows):
-    """Inner products of two rows with one another: (x, x), (x, x'), (x', x')."""
-    product = rows @ rows.T
-    return np.array([product[0, 0], product[0, 1], product[1, 1]], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,8 @@ def draw(rng, widths, cosine, norm, dtype="float64"):
     X = norm * torch.tensor([[1.0, 0.0], [cosine, math.sqrt(1 - cosine**2)]], dtype=as_dtype(dtype))
     net = FullyConnected.draw(rng, (2, *widths), RELU, c_sigma=2.0, dtype=as_dtype(dtype))
     passed = net.pass_(X)
-    features = np.array([three(g.double().numpy()) for g in passed.g])
-    traces = np.array([2 * three((f >= 0).double().numpy()) / f.shape[1] for f in passed.f])
+    features = np.array([products(g.double().numpy()) for g in passed.g])
+    traces = np.array([2 * products((f >= 0).double().numpy()) / f.shape[1] for f in passed.f])
     sigma, sigma_dot = limits(cosine, norm, len(widths))
     return Drawn(
         features,

@@ -252,12 +252,8 @@ def two_classes(
     Source: hu2020, Section 4.2 (average pooling) and Appendix A (normalisation, labels).
     """
     data = load(name)
-    require(part in ("train", "test"), "part", "train or test", part)
+    first, last = part_range(data, part)
     require(n > 0 and n % 2 == 0, "n", "a positive even integer", n)
-    _, height, width, colours = data.images.shape
-    fits = pool >= 1 and height % pool == 0 and width % pool == 0
-    require(fits, "pool", f"a divisor of {height} and {width}", pool)
-    first, last = (0, data.train) if part == "train" else (data.train, len(data.labels))
     rows = []
     for label in classes:
         there = first + np.flatnonzero(data.labels[first:last] == label)
@@ -267,9 +263,7 @@ def two_classes(
     order = rng.permutation(n)
     chosen = np.concatenate(rows)[order]  # (n,)
     y = np.repeat([1.0, -1.0], n // 2)[order]
-    pixels = data.images[chosen].astype(np.float64)  # (n, height, width, colours)
-    blocks = pixels.reshape(n, height // pool, pool, width // pool, pool, colours).mean(axis=(2, 4))
-    X = np.moveaxis(blocks, 3, 1)  # (n, colours, height, width)
+    X = averaged(data.images[chosen], pool)
     X = X - X.mean(axis=(1, 2, 3), keepdims=True)
     spread = X.std(axis=(1, 2, 3), keepdims=True)
     require(bool((spread > 0).all()), "images", "of more than one colour", "a constant image")
@@ -277,3 +271,29 @@ def two_classes(
         torch.from_numpy(np.ascontiguousarray(X / spread)).to(device, dtype),
         torch.from_numpy(y).to(device, dtype),
     )
+
+
+def part_range(data: ImageSet, part: str) -> tuple[int, int]:
+    """Return where "train" or "test" begins and ends."""
+    require(part in ("train", "test"), "part", "train or test", part)
+    return (0, data.train) if part == "train" else (data.train, len(data.labels))
+
+
+def averaged(images: np.ndarray, pool: int) -> np.ndarray:
+    """Average pixels over squares of side ``pool``.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, height, width, colours)
+    pool : int
+        Divides height and width.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, colours, height / pool, width / pool)
+    """
+    n, height, width, colours = images.shape
+    fits = pool >= 1 and height % pool == 0 and width % pool == 0
+    require(fits, "pool", f"a divisor of {height} and {width}", pool)
+    squares = images.astype(np.float64).reshape(n, height // pool, pool, width // pool, pool, colours)
+    return np.moveaxis(squares.mean(axis=(2, 4)), 3, 1)

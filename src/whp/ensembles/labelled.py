@@ -9,7 +9,15 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from whp.ensembles.datasets import CLASSES, Installed, MissingDataError, installed, load
+from whp.ensembles.datasets import (
+    CLASSES,
+    Installed,
+    MissingDataError,
+    averaged,
+    installed,
+    load,
+    part_range,
+)
 from whp.errors import fail, require
 
 
@@ -73,22 +81,16 @@ def labelled_images(
     authors' published program.
     """
     data = load(name)
-    require(part in ("train", "test"), "part", "train or test", part)
+    first, last = part_range(data, part)
     wanted = list(classes)
     known = len(wanted) >= 2 and len(set(wanted)) == len(wanted) and set(wanted) <= set(range(10))
     require(known, "classes", "two or more different labels from 0 to 9", wanted)
-    _, height, width, colours = data.images.shape
-    fits = pool >= 1 and height % pool == 0 and width % pool == 0
-    require(fits, "pool", f"a divisor of {height} and {width}", pool)
-    first, last = (0, data.train) if part == "train" else (data.train, len(data.labels))
     there = first + np.flatnonzero(np.isin(data.labels[first:last], wanted))
     what = f"number of {', '.join(CLASSES[name][c] for c in wanted)} in the {part} part of {name} to draw"
     require(1 <= n <= len(there), what, f"from 1 to {len(there)}", n)
     chosen = rng.choice(there, n, replace=False)
     mean, spread = _colours(installed(name))
-    pixels = data.images[chosen].astype(np.float64)  # (n, height, width, colours)
-    blocks = pixels.reshape(n, height // pool, pool, width // pool, pool, colours).mean(axis=(2, 4))
-    X = np.moveaxis((blocks - mean) / spread, 3, 1)  # (n, colours, height, width)
+    X = (averaged(data.images[chosen], pool) - mean[:, None, None]) / spread[:, None, None]
     positions = np.full(10, -1)
     positions[wanted] = np.arange(len(wanted))
     return LabelledImages(

@@ -24,7 +24,16 @@ from whp.kernels.activations import Activation
 from whp.kernels.expectations import ExpectationResult, Gamma, Phi
 from whp.kernels.ntk import norm_ratios
 from whp.kernels.quadrature import gaussian_mean
-from whp.kernels.tiles import STRIP, TOLERANCE, PairTile, data_shape, expectations, mirror, output, strips
+from whp.kernels.tiles import (
+    STRIP,
+    TOLERANCE,
+    PairTile,
+    covariance_tiles,
+    data_shape,
+    expectations,
+    mirror_strips,
+    output,
+)
 
 Covariance = Callable[[torch.Tensor], torch.Tensor]
 
@@ -73,8 +82,7 @@ def deep_ntks(
     dict of int to Tensor, shape (n, n)
         By depth; each exactly symmetric.
     """
-    n, d = data_shape(X)
-    require(strip >= 1, "strip", "positive", strip)
+    data_shape(X)
     wanted = sorted(set(depths))
     require(bool(wanted) and wanted[0] >= 2, "depths", "at least one, each 2 or more", list(depths))
     outs = {depth: output(None, X) for depth in wanted}
@@ -86,16 +94,13 @@ def deep_ntks(
         tiles.append((gamma, phi))
         a = variances.to(X)
         diagonals[depth] = diagonal = a + diagonal * slopes.to(X)
-    for rows, end in strips(n, strip):
-        X_rows = X[rows] / d
-        for start in range(0, end, strip):
-            cols = slice(start, min(start + strip, end))
-            layers = ((_on(gamma, rows, cols), _on(phi, rows, cols)) for gamma, phi in tiles)
-            for depth, kernel in _recursion(X_rows @ X[cols].T, layers):
-                if depth in outs:
-                    outs[depth][rows, cols] = kernel
-        for out in outs.values():
-            mirror(out, rows, end)
+    for rows, cols, c in covariance_tiles(X, strip):
+        layers = ((_on(gamma, rows, cols), _on(phi, rows, cols)) for gamma, phi in tiles)
+        for depth, kernel in _recursion(c, layers):
+            if depth in outs:
+                outs[depth][rows, cols] = kernel
+    for out in outs.values():
+        mirror_strips(out, strip)
     for depth, out in outs.items():
         out.diagonal().copy_(diagonals[depth])
     return outs

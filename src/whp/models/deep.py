@@ -13,6 +13,7 @@ from torch.nn.functional import conv2d, pad
 
 from whp.errors import MeasurementError, require
 from whp.models.activation import Activation
+from whp.models.finite import normal
 from whp.models.linear import check_regression
 
 ROWS = 500  # images that go through a network at once when nothing is learned from them
@@ -117,8 +118,7 @@ def _check_architecture(X: Tensor, width: int, depth: int) -> None:
 
 
 def _normal(rng: np.random.Generator, like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    kind = np.float32 if like.dtype == torch.float32 else np.float64
-    return torch.from_numpy(rng.standard_normal(shape, dtype=kind)).to(like).requires_grad_()
+    return normal(rng, shape, like.dtype, like.device).requires_grad_()
 
 
 def tangent_kernel(network: DeepNetwork, X: Tensor) -> Tensor:
