@@ -15,6 +15,7 @@ from whp.models.kernel_regression import (
     kernel_regression,
 )
 from whp.models.linear import LinearDescent, iterate_linear_descent
+from whp.models.node_scales import NodeScales, node_scales, zipf_power_sum, zipf_weights
 from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "FullyConnected",
     "KernelRegression",
     "LinearDescent",
+    "NodeScales",
     "NotPositiveDefiniteError",
     "Pass",
     "TwoLayer",
@@ -41,6 +43,9 @@ __all__ = [
     "iterate_linear_descent",
     "kernel_regression",
     "measure_closeness",
+    "node_scales",
     "train_first_layer",
     "train_two_layer",
+    "zipf_power_sum",
+    "zipf_weights",
 ]
