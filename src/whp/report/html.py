@@ -13,6 +13,9 @@ from whp.claims.verdict import Guarantee, Outcome, Regime
 from whp.report import words
 from whp.report.figures import choose_cells, mode, panel_svg
 from whp.report.formulas import documentation, mathml, sentence
+from whp.report.looseness import COLUMNS as LOOSE
+from whp.report.looseness import NOTE as LOOSE_NOTE
+from whp.report.looseness import looseness
 from whp.report.planned import COLUMNS, NOTE, comparison
 from whp.report.plots import drawn as drawn_plots
 from whp.report.plots import plot_svg
@@ -95,6 +98,9 @@ def render_html(
         regimes=list(Regime),
         rates=words.guarantees(records),
         guarantees=[kind for kind in Guarantee if kind is not Guarantee.NONE],
+        loose=looseness(records),
+        loose_columns=LOOSE,
+        loose_note=LOOSE_NOTE,
         planned=comparison(planned, records),
         planned_columns=COLUMNS,
         planned_note=NOTE,

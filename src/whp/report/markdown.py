@@ -8,6 +8,9 @@ from typing import Any
 
 from whp.claims.verdict import Outcome
 from whp.report import words
+from whp.report.looseness import COLUMNS as LOOSE
+from whp.report.looseness import NOTE as LOOSE_NOTE
+from whp.report.looseness import looseness
 from whp.report.planned import COLUMNS as PLANNED
 from whp.report.planned import NOTE, comparison
 from whp.report.run import BrokenFile, Record, RunInfo
@@ -86,6 +89,18 @@ def render_markdown(
         lines += ["## Not passed", ""]
         lines += [f"- {code(record['id'])} {plain(words.verdict_sentence(record))}" for record in undecided]
         lines.append("")
+    loose = looseness(records)
+    if loose:
+        lines += [
+            "## How loose the bounds are",
+            "",
+            "| " + " | ".join(LOOSE) + " |",
+            "|" + "---|" * len(LOOSE),
+        ]
+        lines += [
+            f"| {code(row[0])} | {_cell(row[1])} | " + " | ".join(map(plain, row[2:])) + " |" for row in loose
+        ]
+        lines += ["", LOOSE_NOTE, ""]
     rows = comparison(planned, records)
     if rows:
         lines += ["## Planned and made", "", "| " + " | ".join(PLANNED) + " |", "|" + "---|" * len(PLANNED)]
@@ -177,7 +192,13 @@ def _math(latex: str) -> str:
 def _cell(text: str) -> str:
     """Text with formulas between dollar signs, for a table."""
     parts = MATH.split(str(text))
-    return "".join(f"${_math(part[1:-1])}$" if i % 2 else plain(part) for i, part in enumerate(parts))
+    return "".join(f"${_math(part[1:-1])}$" if i % 2 else _spaced(part) for i, part in enumerate(parts))
+
+
+def _spaced(text: str) -> str:
+    """The text in plain, with a space where it had one beside a formula."""
+    before, after = (" " if edge.isspace() else "" for edge in (text[:1], text[-1:]))
+    return f"{before}{plain(text)}{after}" if text.strip() else before
 
 
 def plain(text: str) -> str:
