@@ -1,7 +1,13 @@
 """Concentration inequalities: tail, quantile and expectation from parameters, and estimators of these."""
 
+from whp.bounds.global_convergence import (
+    DescentConvergence,
+    GlobalConvergence,
+    ReluGlobalConvergence,
+)
 from whp.bounds.hanson_wright import HansonWright, gaussian_chaos, hanson_wright
 from whp.bounds.matrix_bernstein import BernsteinEstimate, HermitianBernstein, MatrixBernstein, estimate_L_v
+from whp.bounds.matrix_chernoff import ChernoffEstimate, MatrixChernoff, estimate_R_mu
 from whp.bounds.quadratic_forms import QuadraticForm, TailEstimate, chaos_tail
 from whp.bounds.scalar import (
     Markov,
@@ -26,12 +32,17 @@ from whp.bounds.unbounded_bernstein import (
 
 __all__ = [
     "BernsteinEstimate",
+    "ChernoffEstimate",
+    "DescentConvergence",
+    "GlobalConvergence",
     "HansonWright",
     "HermitianBernstein",
     "KlochkovZhivotovskiy",
     "Markov",
     "MatrixBernstein",
+    "MatrixChernoff",
     "QuadraticForm",
+    "ReluGlobalConvergence",
     "SubExponentialBernstein",
     "SubGamma",
     "TailEstimate",
@@ -39,6 +50,7 @@ __all__ = [
     "chaos_tail",
     "chi_square",
     "estimate_L_v",
+    "estimate_R_mu",
     "estimate_chi_square",
     "estimate_lipschitz",
     "estimate_moment",
