@@ -95,7 +95,7 @@ class TestPrint:
         assert DESCENT.loss(5) == pytest.approx(float((1 - alpha) ** 5), rel=1e-13)
 
     def test_no_digits_are_lost_at_a_small_rate(self) -> None:
-        """(1 - beta)^2 cancels; as eta vanishes the terms tend to those of Theorem 4.1, the second to half."""
+        """(1 - beta)^2 cancels; as eta vanishes they tend to those of Theorem 4.1, the second to half."""
         slow = replace(DESCENT, eta=1e-13)
         log, cube, fourth = SMOOTH.terms
         assert slow.terms == pytest.approx((log, cube / 2, fourth), rel=1e-12)
