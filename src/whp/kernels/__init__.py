@@ -1,6 +1,16 @@
 """Activations, their Gaussian expectations, and neural tangent kernels."""
 
 from whp.kernels.activations import Activation, activation, activation_names, leaky_relu, nu
+from whp.kernels.assumptions import (
+    Assumptions,
+    Suprema,
+    c_1,
+    check_activation,
+    check_assumptions,
+    check_inputs,
+    check_targets,
+    sup_derivatives,
+)
 from whp.kernels.closed_forms import Moments
 from whp.kernels.cnn1d import (
     CnnKernel,
@@ -19,8 +29,10 @@ from whp.kernels.deep import (
     deep_taylor,
     subtract_deep_linear_kernel_,
 )
+from whp.kernels.enclosure import supremum
 from whp.kernels.expectations import ExpectationResult, Gamma, Phi, PhiGradient, phi_gradient
 from whp.kernels.fully_connected import FcKernels, FcLayers, c_sigma, fc_kernels, fc_layers, fc_ntk
+from whp.kernels.mean_ntg import Kappa, c_0, g_1, g_2, kappa, mean_ntg
 from whp.kernels.ntk import (
     expected_first_layer_ntk,
     first_layer_ntk,
@@ -43,6 +55,7 @@ __all__ = [
     "SECOND_LAYER_TERMS",
     "TERMS",
     "Activation",
+    "Assumptions",
     "CnnKernel",
     "CntkTensors",
     "DeepTaylor",
@@ -51,12 +64,20 @@ __all__ = [
     "FcLayers",
     "Gamma",
     "InfiniteCnnKernel",
+    "Kappa",
     "Moments",
     "Phi",
     "PhiGradient",
+    "Suprema",
     "activation",
     "activation_names",
+    "c_0",
+    "c_1",
     "c_sigma",
+    "check_activation",
+    "check_assumptions",
+    "check_inputs",
+    "check_targets",
     "cnn1d",
     "cnn1d_ntk",
     "cntk",
@@ -71,12 +92,16 @@ __all__ = [
     "fc_layers",
     "fc_ntk",
     "first_layer_ntk",
+    "g_1",
+    "g_2",
     "infinite_cnn1d_ntk",
+    "kappa",
     "layer_ntks",
     "leaky_relu",
     "linear_features",
     "linear_kernel",
     "local_correlations",
+    "mean_ntg",
     "norm_feature",
     "norm_ratios",
     "nu",
@@ -87,5 +112,7 @@ __all__ = [
     "subtract_deep_linear_kernel_",
     "subtract_gram_",
     "subtract_linear_kernel_",
+    "sup_derivatives",
+    "supremum",
     "taylor_terms",
 ]
