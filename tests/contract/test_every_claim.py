@@ -12,7 +12,8 @@ import torch
 from whp import stats
 from whp.claims import PROFILES, Budget, Status, bound, twin_faults
 from whp.engine.discovery import discover
-from whp.ensembles.datasets import SHAPES, ImageSet, store
+from whp.ensembles.datasets import SHAPES, TABLES, ImageSet, store
+from whp.ensembles.tables import Table, store_table
 from whp.kernels import activation_names
 from whp.seeding import generator
 
@@ -57,6 +58,9 @@ def data(tmp_path_factory):
             pixels = rng.integers(0, 200, (9000, *shape), dtype=np.uint8)
             pixels[labels == 3] += np.arange(shape[1], dtype=np.uint8)[:, None]  # a class that can be told
             store(name, ImageSet(pixels, labels, 6750), "noise")
+        for name, (rows, columns) in TABLES.items():
+            X = rng.standard_normal((rows, columns - 1))
+            store_table(name, Table(X, np.sin(X).sum(axis=1) + rng.standard_normal(rows)), "noise")
         yield
 
 

