@@ -22,6 +22,7 @@ from whp.kernels.cnn1d import (
 )
 from whp.kernels.cntk import cntk
 from whp.kernels.cntk_reference import CntkTensors, cntk_tensors, patch_trace
+from whp.kernels.convergence import global_convergence, narrowest, relu_global_convergence
 from whp.kernels.deep import (
     DeepTaylor,
     deep_ntk_function,
@@ -94,6 +95,7 @@ __all__ = [
     "first_layer_ntk",
     "g_1",
     "g_2",
+    "global_convergence",
     "infinite_cnn1d_ntk",
     "kappa",
     "layer_ntks",
@@ -102,11 +104,13 @@ __all__ = [
     "linear_kernel",
     "local_correlations",
     "mean_ntg",
+    "narrowest",
     "norm_feature",
     "norm_ratios",
     "nu",
     "patch_trace",
     "phi_gradient",
+    "relu_global_convergence",
     "second_layer_ntk",
     "second_layer_taylor_terms",
     "subtract_deep_linear_kernel_",
