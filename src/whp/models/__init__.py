@@ -16,6 +16,7 @@ from whp.models.kernel_regression import (
 )
 from whp.models.linear import LinearDescent, iterate_linear_descent
 from whp.models.node_scales import NodeScales, node_scales, zipf_power_sum, zipf_weights
+from whp.models.transfer import External, importance, most_important, standardised, train_external
 from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Closeness",
     "ClosenessTrace",
     "Convolutional",
+    "External",
     "FullyConnected",
     "KernelRegression",
     "LinearDescent",
@@ -40,10 +42,14 @@ __all__ = [
     "compare_descents",
     "compare_with_linear",
     "encode_labels",
+    "importance",
     "iterate_linear_descent",
     "kernel_regression",
     "measure_closeness",
+    "most_important",
     "node_scales",
+    "standardised",
+    "train_external",
     "train_first_layer",
     "train_two_layer",
     "zipf_power_sum",
