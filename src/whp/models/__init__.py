@@ -6,6 +6,7 @@ from whp.models.closeness import ClosenessTrace, compare_descents, compare_with_
 from whp.models.finite import FullyConnected, Pass
 from whp.models.finite_cnn import Convolutional
 from whp.models.general import Closeness, measure_closeness
+from whp.models.hierarchy import nth_kernel
 from whp.models.kernel_regression import (
     Accuracy,
     KernelRegression,
@@ -48,6 +49,7 @@ __all__ = [
     "measure_closeness",
     "most_important",
     "node_scales",
+    "nth_kernel",
     "standardised",
     "train_external",
     "train_first_layer",
