@@ -140,10 +140,10 @@ class NodeState:
         :math:`\max_j \|w_j - w_{0j}\|`."""
         ratio, move = 0.0, 0.0
         for s in self._cuts:
-            length, f = self.moved[:, s].norm(dim=0), self.factor[s].abs()
-            ratio = max(ratio, float((length * (f > 0)).max()))
+            length, f = self.moved[:, s].square().sum(0), self.factor[s].square()
             move = max(move, float((length * f).max()))
-        return ratio, move
+            ratio = max(ratio, float((length if bool(f[-1]) else length * (f > 0)).max()))
+        return math.sqrt(ratio), math.sqrt(move)
 
     def network_now(self) -> NodeScaled:
         """The network at the present weights, in new memory."""
