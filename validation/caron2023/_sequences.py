@@ -18,7 +18,7 @@ def share(*more):
 
 KINDS = ("zipf", "equal", "geometric", "drawn")
 SCALES = {
-    "m": st.one_of(st.sampled_from([1, 2, 300]), st.integers(1, 300)),
+    "m": st.one_of(st.sampled_from([1, 2, 10_000]), st.integers(1, 300)),
     "gamma": share(1e-9, 1 - 1e-9),
     "kind": st.sampled_from(KINDS),
     "shape": share(1e-3, 0.999),

@@ -1,16 +1,17 @@
 r"""The node scales, and what Section 2 says of them.
 
-Setting   lambda_{m,j} = gamma / m + (1 - gamma) lambda~_j / sum_{k <= m} lambda~_k, j = 1..m, gamma in [0, 1];
-          lambda~_1 >= lambda~_2 >= ... >= 0 with sum one.
+Setting   lambda_{m,j} = gamma / m + (1 - gamma) lambda~_j / sum_{k <= m} lambda~_k, j = 1..m, gamma in
+          [0, 1]; lambda~_1 >= lambda~_2 >= ... >= 0 with sum one.
 Claim     1. For all m >= 1 they sum to one and lambda_{m,1} > 0; they decrease in j.
           2. gamma = 1 is the NTK scaling: all are 1 / m.
           3. gamma = 0 with lambda~_j = 1/K for j <= K, K <= m, is a network of width K.
           4. lambda_{m,j} -> (1 - gamma) lambda~_j as m grows (below Theorem 4.3), uniformly in j.
-          5. If gamma < 1 they are asymmetrical at large m: lambda_{m,1} - lambda_{m,m} -> (1 - gamma) lambda~_1.
+          5. If gamma < 1 they are asymmetrical at large m: lambda_{m,1} - lambda_{m,m} has the limit
+          (1 - gamma) lambda~_1.
 Measured  1-3 by search over m = 1..300, gamma, and Zipf, equal, geometric and drawn sequences. 4 and 5 along
           m, with the Zipf weights (35); nothing is random there. Their distances fall like
-          m^(1 - 1/alpha), or 1/m if that is slower: m^(-0.11) at alpha = 0.9. In 5 the words are the paper's and
-          the limit is ours.
+          m^(1 - 1/alpha), or 1/m if that is slower: m^(-0.11) at alpha = 0.9. In 5 the words are the
+          paper's and the limit is ours.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ CLAIM = claim(
         "3 width K",
         width_K,
         FINITE,
-        r"\gamma = 0,\ \tilde\lambda_j = 1_{j \le K} / K,\ K \le m \Rightarrow \lambda_{m,j} = 1_{j \le K} / K",
+        r"\gamma = 0,\ \tilde\lambda_j = 1_{j \le K}/K \Rightarrow \lambda_{m,j} = 1_{j \le K}/K,\ K \le m",
         narrow=("m < K as well", width_below_K),
         gamma=("gamma = 0.001", width_K_with_gamma),
     ),
