@@ -1,0 +1,201 @@
+r"""What the claims about global convergence share: settings in which the printed width is reached.
+
+A setting is a fixed data set, an activation, a node scaling, C and delta. The assumptions are checked and
+kappa_n, C_1 and M computed by `whp.kernels.global_convergence`; the width is the printed threshold. The
+probability is over the initialisation alone, so a trial is one network, trained to a millionth of its first
+loss, with the bound for all later times added that the proof of Lemma E.1 gives (:func:`after`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from whp.bounds import GlobalConvergence, ReluGlobalConvergence
+from whp.devices import as_dtype
+from whp.errors import MeasurementError, require
+from whp.kernels import Activation, activation, global_convergence
+from whp.models.node_flow import NodeFlow, node_flow
+from whp.models.node_network import NodeScaled, span_coordinates
+from whp.models.node_scales import NodeScales, node_scales
+
+STOP = 1e-6
+"""Trained to this share of the first loss."""
+
+TANH = activation("tanh")
+CENTRED_SOFTPLUS = activation("centred_softplus")
+SOFTPLUS = activation("softplus")
+RELU = activation("relu")
+
+
+def flat(z: Tensor) -> Tensor:
+    return 4 * torch.tanh(z / 4)
+
+
+def flat_d(z: Tensor) -> Tensor:
+    return 1 - torch.tanh(z / 4) ** 2
+
+
+def flat_dd(z: Tensor) -> Tensor:
+    t = torch.tanh(z / 4)
+    return -0.5 * (t * (1 - t**2))
+
+
+FLAT_TANH = Activation("4 tanh(z/4)", r"4 \tanh(z/4)", flat, flat_d, flat_dd, smooth=True, sup_dphi=1.0)
+"""Nearly linear where a network starts: M is a quarter of that of tanh."""
+
+
+ACTIVATIONS = {sigma.name: sigma for sigma in (TANH, CENTRED_SOFTPLUS, SOFTPLUS, FLAT_TANH, RELU)}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One cell, by names and numbers."""
+
+    activation: str
+    n: int
+    d: int
+    gamma: float
+    alpha: float
+    inputs: str
+    C: float
+    delta: float
+
+    @classmethod
+    def at(cls, p, C: float, delta: float) -> Setting:
+        """The setting at a point."""
+        return cls(p.activation, p.n, p.d, p.gamma, p.alpha, p.inputs, C, delta)
+
+    def data(self) -> tuple[Tensor, Tensor]:
+        """Inputs (n, d) and targets (n,), float64.
+
+        Orthonormal inputs; tilted ones, with cosines of 0.2 and norms 1 and 0.95 by turns; or uniform ones
+        on the sphere, drawn once. The targets are C and -C by turns, for the last kind uniform in [-C, C].
+        """
+        n, d, wide = self.n, self.d, torch.float64
+        turns = 1 - 2 * (torch.arange(n) % 2).to(wide)
+        if self.inputs == "sphere":
+            rng = np.random.default_rng(0)
+            X = torch.from_numpy(rng.standard_normal((n, d)))
+            return X / X.norm(dim=1, keepdim=True), torch.from_numpy(rng.uniform(-self.C, self.C, n))
+        X = torch.eye(n, d, dtype=wide)
+        if self.inputs == "tilted":
+            cosines = torch.full((n, n), 0.2, dtype=wide).fill_diagonal_(1.0)
+            X[:, :n] = torch.linalg.cholesky(cosines) * (0.975 + 0.025 * turns)[:, None]
+        return X, self.C * turns
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A setting with all that does not vary between trials."""
+
+    theorem: GlobalConvergence
+    B: Tensor
+    y: Tensor
+    scales: NodeScales
+    sigma: Activation
+
+    def draw(self, rng, p, device) -> NodeScaled:
+        """A network at initialisation."""
+        kind = as_dtype(p.dtype)
+        return NodeScaled.draw(rng, self.B, self.theorem.d, self.scales, self.sigma, kind, device=device)
+
+
+@lru_cache
+def met(setting: Setting) -> Cell:
+    """Check the assumptions by computation, and take the printed width."""
+    return made(setting, None)
+
+
+@lru_cache
+def narrow(setting: Setting, width: int) -> Cell:
+    """The same with another width, for which the theorem says nothing."""
+    return made(setting, width)
+
+
+def made(setting: Setting, width: int | None) -> Cell:
+    X, y = setting.data()
+    B, sigma = span_coordinates(X), ACTIVATIONS[setting.activation]
+    theorem = global_convergence(X, y, sigma, gamma=setting.gamma, delta=setting.delta, C=setting.C)
+    m = theorem.held_width(B.shape[1]) if width is None else width
+    return Cell(theorem, B, y, node_scales(m, setting.gamma, setting.alpha), sigma)
+
+
+def after(flow: NodeFlow, at: GlobalConvergence, scales: NodeScales) -> tuple[float, float]:
+    r"""Bound what is still to come at the last time, for all later ones.
+
+    Returns
+    -------
+    (float, float)
+        The movement over sqrt(lambda_j), and the change of the NTG matrix in spectral norm.
+
+    Notes
+    -----
+    While the smallest eigenvalue is at least half of the last one, e/2, the residual r falls at least like
+    exp(-et/2), and a node moves by at most sqrt(n lambda_j / d) |r| 2/e more. An entry of the NTG matrix is
+    then changed by at most 2 M / d^(3/2) sum_j lambda_j |w_j - w_Tj|. If n times that is at most e/2, the
+    eigenvalue does stay above e/2, for ever.
+    """
+    e = float(torch.linalg.eigvalsh(flow.ntg[-1])[0])
+    left = math.sqrt(2 * float(flow.losses[-1]))
+    require(e > 0, "last eigenvalue", "above zero", e, MeasurementError)
+    moved = math.sqrt(at.n / at.d) * left * 2 / e
+    changed = 2 * at.n * at.M / at.d**1.5 * moved * scales.power_sum(1.5)
+    require(changed <= e / 2, "change of the NTG after training", "at most half of its least eigenvalue",
+            [changed, e], MeasurementError)  # fmt: skip
+    return moved, changed
+
+
+def sides(
+    flow: NodeFlow,
+    at: GlobalConvergence | ReluGlobalConvergence,
+    scales: NodeScales,
+    later: tuple[float, float] = (0.0, 0.0),
+    power: float = 2,
+) -> dict[str, float]:
+    """Left over right side of (a) to (d) at the worst time, and of their false twins.
+
+    `later` is what :func:`after` says is still to come; `power` is that of the scales in (d).
+    """
+    moved, changed = later
+    eigenvalues = torch.linalg.eigvalsh(flow.ntg)[:, 0]
+    least = float(eigenvalues.min()) - changed
+    # (b): the slowest mean rate from zero to any time, and, where later times count, the rate from then on.
+    rate = float((torch.log(flow.losses[0] / flow.losses[1:]) / flow.times[1:]).min())
+    if changed > 0:
+        rate = min(rate, 2 * (float(eigenvalues[-1]) - changed))
+    moved += float(flow.movement_ratio.max())
+    changed += float(torch.linalg.matrix_norm(flow.ntg - flow.ntg[0], 2).max())
+    largest = float(scales.block(0, 1))  # the scales do not increase
+    share = moved / float(at.movement(1.0))
+    return {
+        "width": float(scales.m),
+        "a": over(at.eigenvalue, least),
+        "a, whole": over(1.1 * at.kappa, least),
+        "a, root": over(at.gamma * math.sqrt(at.kappa) / 4, least),
+        "b": over(at.gamma * at.kappa / 2, rate),
+        "b, whole": over(2.2 * at.kappa, rate),
+        "b, root": over(at.gamma * math.sqrt(at.kappa) / 2, rate),
+        "c": share,
+        "c, power": share / largest,  # at least this for the node that the maximum is at
+        "d": changed / at.ntg_change(scales.power_sum(power)),
+        "d, power": changed / at.ntg_change(scales.power_sum(3 * power)),
+        "d, first term": changed / at.ntg_change_terms(scales.power_sum(power))[0],
+    }
+
+
+def train(p, rng, device, where: Cell) -> dict[str, float]:
+    """Train a network at the printed width; all times count."""
+    flow = node_flow(where.draw(rng, p, device), where.B, where.y, stop=STOP)
+    later = after(flow, where.theorem, where.scales)
+    return sides(flow, where.theorem, where.scales, later)
+
+
+def over(bound: float, value: float) -> float:
+    """A lower bound over what must be above it; very large where that is not above zero."""
+    return bound / max(value, 1e-12 * bound)
