@@ -72,7 +72,7 @@ def test_the_error_is_of_second_order():
 def test_the_flow_of_relu_and_in_blocks_of_neurons(monkeypatch):
     net, X, y = task(name="relu", m=300)
     whole = node_flow(net, X, y, times=[5.0, 40.0], tolerance=1e-2)
-    monkeypatch.setattr(node_network, "CPU_BLOCK", 4 * 8 * 64)
+    monkeypatch.setattr(node_network, "CPU_CACHE", 4 * 8 * 64)
     parts = node_flow(net, X, y, times=[5.0, 40.0], tolerance=1e-2)
     torch.testing.assert_close(parts.outputs, whole.outputs)
     torch.testing.assert_close(parts.movement, whole.movement)
@@ -105,7 +105,7 @@ def test_the_run_ends_once_the_loss_is_low():
 @pytest.mark.parametrize("outputs", [None, 3])
 @pytest.mark.parametrize("name", ["tanh", "relu"])
 def test_descent_is_that_of_autograd(name, outputs, monkeypatch):
-    monkeypatch.setattr(node_network, "CPU_BLOCK", 4 * 8 * 64)
+    monkeypatch.setattr(node_network, "CPU_CACHE", 4 * 8 * 64)
     net, X, y = task(name=name, outputs=outputs, m=150)
     W, root = net.weights.clone().requires_grad_(), net.scales.values.sqrt()
     readout = net.signs * (root if outputs is None else root[:, None])

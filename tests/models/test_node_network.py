@@ -34,7 +34,7 @@ def plain(net, X, W):
 
 @pytest.mark.parametrize("name", ["tanh", "swish", "relu"])
 def test_outputs_kernel_and_velocity_are_those_of_autograd(name, monkeypatch):
-    monkeypatch.setattr(node_network, "CPU_BLOCK", 4 * 8 * 64)  # several blocks
+    monkeypatch.setattr(node_network, "CPU_CACHE", 4 * 8 * 64)  # several blocks
     net, X = network(name=name, m=150)
     W = net.weights.clone().requires_grad_()
     out = plain(net, X, W)

@@ -12,11 +12,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from whp.models.node_network import NodeScaled, gram
+from whp.models.node_slopes import value_and_slope
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,19 @@ class Ahead:
     outputs: Tensor
     ntg: Tensor
     cross: Tensor
+
+
+class _Block(NamedTuple):
+    """Views of a stretch of k neurons, and buffers that all stretches share."""
+
+    start: Tensor  # (r, k)
+    moved: Tensor  # (r, k)
+    factor: Tensor  # (k,)
+    signs: Tensor  # (k,) or (k, K)
+    readout: Tensor  # (k,) or (k, K)
+    weights: Tensor  # (r, k), a buffer
+    z: Tensor  # (n, k), a buffer
+    slopes: Tensor  # (n, k)
 
 
 class NodeState:
@@ -56,6 +71,7 @@ class NodeState:
         self.factor = network.signs.new_empty(network.scales.m)
         self._start = network.weights.T
         self._phi, self._dphi = network.activation.phi, network.activation.dphi
+        self._both = value_and_slope(network.activation)
         self.scaled = B.to(network.weights) / math.sqrt(network.dimension)  # (n, r)
         self.gram = gram(B.to(network.weights.device), network.dimension)
         self._cuts = list(network.cuts(len(B)))
@@ -112,24 +128,48 @@ class NodeState:
     def descend(self, y: Tensor, rate: float) -> Tensor:
         """Take a step of gradient descent on (3); return the outputs before it, as `View` has them."""
         signs, out = self.network.signs, self._empty()[0]
-        for s in self._cuts:
-            z, f = self.preactivations(s), self.factor[s]
-            out += self._phi(z) @ (f if signs.ndim == 1 else signs[s] * f[:, None])
-            self._slopes[:, s] = self._dphi(z)
+        for block in self._blocks:
+            torch.addcmul(block.start, block.moved, block.factor, out=block.weights)
+            torch.mm(self.scaled, block.weights, out=block.z)
+            out += self._both(block.z, block.slopes) @ block.readout
         error = out - y
         if signs.ndim == 1:
             self.moved.addmm_(self._weighted(error), self._slopes, alpha=-rate)
         else:
             error = error.to(signs)
-            for s in self._cuts:
-                weighted = self._slopes[:, s].mul_(error @ signs[s].T)
-                self.moved[:, s].addmm_(self.scaled.T, weighted, alpha=-rate)
+            for block in self._blocks:
+                block.slopes.mul_(error @ block.signs.T)
+                block.moved.addmm_(self.scaled.T, block.slopes, alpha=-rate)
         return out
 
     @cached_property
     def _slopes(self) -> Tensor:
         """All slopes, shape (n, m): a step of descent needs them after all outputs."""
-        return self.moved.new_empty(len(self.scaled), self.network.scales.m)
+        return self.moved.new_empty(len(self.scaled), len(self.factor))
+
+    @cached_property
+    def _blocks(self) -> list[_Block]:
+        """Views of the stretches of neurons; making them at every step takes a tenth of it."""
+        r, n = len(self.moved), len(self.scaled)
+        cuts = list(self.network.cuts(n, 2))
+        longest = cuts[0].stop
+        weights, z = self.moved.new_empty(r * longest), self.moved.new_empty(n * longest)
+        blocks = []
+        for s in cuts:
+            k, f, signs = s.stop - s.start, self.factor[s], self.network.signs[s]
+            blocks.append(
+                _Block(
+                    start=self._start[:, s],
+                    moved=self.moved[:, s],
+                    factor=f,
+                    signs=signs,
+                    readout=f if signs.ndim == 1 else signs * f[:, None],
+                    weights=weights[: r * k].view(r, k),
+                    z=z[: n * k].view(n, k),
+                    slopes=self._slopes[:, s],
+                )
+            )
+        return blocks
 
     def preactivations(self, s: slice) -> Tensor:
         """Of a stretch of neurons at the present weights, shape (n, k); new memory."""
