@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from whp.bounds import GlobalConvergence, ReluGlobalConvergence
+from whp.claims import Design, Path
 from whp.devices import as_dtype
 from whp.errors import MeasurementError, require
 from whp.kernels import Activation, activation, global_convergence
@@ -50,6 +51,7 @@ FLAT_TANH = Activation("4 tanh(z/4)", r"4 \tanh(z/4)", flat, flat_d, flat_dd, sm
 """Nearly linear where a network starts: M is a quarter of that of tanh."""
 
 
+NAMES = ("n", "activation", "gamma", "alpha", "inputs")
 ACTIVATIONS = {sigma.name: sigma for sigma in (TANH, CENTRED_SOFTPLUS, SOFTPLUS, FLAT_TANH, RELU)}
 
 
@@ -94,7 +96,7 @@ class Setting:
 class Cell:
     """A setting with all that does not vary between trials."""
 
-    theorem: GlobalConvergence
+    theorem: GlobalConvergence | ReluGlobalConvergence
     B: Tensor
     y: Tensor
     scales: NodeScales
@@ -194,6 +196,13 @@ def train(p, rng, device, where: Cell) -> dict[str, float]:
     flow = node_flow(where.draw(rng, p, device), where.B, where.y, stop=STOP)
     later = after(flow, where.theorem, where.scales)
     return sides(flow, where.theorem, where.scales, later)
+
+
+def design(path: Path, trials: tuple[int, int], *rows: tuple) -> Design:
+    """A design with these cells, each (n, activation, gamma, alpha, inputs)."""
+    columns = zip(*rows, strict=True)
+    variables = {name: list(dict.fromkeys(column)) for name, column in zip(NAMES, columns, strict=True)}
+    return Design(path, variables, trials, only=lambda values: tuple(values[name] for name in NAMES) in rows)
 
 
 def over(bound: float, value: float) -> float:

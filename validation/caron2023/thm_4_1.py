@@ -25,27 +25,10 @@ from __future__ import annotations
 
 import sympy
 
-from whp.claims import Design, Path, Twin, bound, claim, experiment
+from whp.claims import Path, Twin, bound, claim, experiment
 
-from ._convergence import Setting, met, narrow, sides, train
+from ._convergence import Setting, design, met, narrow, sides, train
 from ._convergence import node_flow as flow_of
-
-NAMES = ("n", "activation", "gamma", "alpha", "inputs")
-
-
-def only(*rows):
-    """The cells of a design: the variables that occur, and the combinations that are kept."""
-    over = {
-        name: list(dict.fromkeys(column)) for name, column in zip(NAMES, zip(*rows, strict=True), strict=True)
-    }
-    return over, lambda values: tuple(values[name] for name in NAMES) in rows
-
-
-def design(d, trials, *rows):
-    """A design in dimension d with these cells."""
-    over, kept = only(*rows)
-    return Design(Path(d=(d,)), over, trials, kept)
-
 
 NTK = (2, "tanh", 1.0, 0.5, "orthonormal")
 HALF = (2, "tanh", 0.5, 0.5, "orthonormal")
@@ -57,8 +40,8 @@ SOFTPLUS = (2, "centred_softplus", 1.0, 0.5, "orthonormal")
 
 
 @experiment(
-    quick=design(400, (120, 180), NTK),
-    standard=design(400, (120, 180), NTK, HALF, TILTED, THREE),
+    quick=design(Path(d=(400,)), (120, 180), NTK),
+    standard=design(Path(d=(400,)), (120, 180), NTK, HALF, TILTED, THREE),
     dtype="float32",
 )
 def tenth(p, rng, device):
@@ -67,8 +50,8 @@ def tenth(p, rng, device):
 
 
 @experiment(
-    quick=design(400, (20, 40), LOW),
-    standard=design(400, (24, 60), LOW, THREE_TILTED, SOFTPLUS),
+    quick=design(Path(d=(400,)), (20, 40), LOW),
+    standard=design(Path(d=(400,)), (24, 60), LOW, THREE_TILTED, SOFTPLUS),
     dtype="float32",
 )
 def half(p, rng, device):
@@ -77,9 +60,9 @@ def half(p, rng, device):
 
 
 @experiment(
-    quick=design(1, (20, 40), (1, "tanh", 1.0, 0.5, "orthonormal")),
-    standard=design(2, (24, 60), NTK, (2, "tanh", 0.75, 0.5, "orthonormal")),
-    paper=design(2, (24, 60), NTK, (2, "tanh", 0.75, 0.5, "orthonormal"), HALF),
+    quick=design(Path(d=(1,)), (20, 40), (1, "tanh", 1.0, 0.5, "orthonormal")),
+    standard=design(Path(d=(2,)), (24, 60), NTK, (2, "tanh", 0.75, 0.5, "orthonormal")),
+    paper=design(Path(d=(2,)), (24, 60), NTK, (2, "tanh", 0.75, 0.5, "orthonormal"), HALF),
     dtype="float32",
 )
 def square(p, rng, device):
@@ -96,14 +79,9 @@ BEYOND = (
 )
 
 
-def at_2000(trials, *rows):
-    over, kept = only(*rows)
-    return Design(Path(m=(2000,)), over, trials, kept)
-
-
 @experiment(
-    quick=at_2000((20, 40), NEAR),
-    standard=at_2000((24, 60), *BEYOND),
+    quick=design(Path(m=(2000,)), (20, 40), NEAR),
+    standard=design(Path(m=(2000,)), (24, 60), *BEYOND),
 )
 def beyond(p, rng, device):
     """m = 2000, d = 50, delta = 1/2, C = 1."""
@@ -194,7 +172,7 @@ def below_threshold(part):
         locus=f"Theorem 4.1 ({part})",
         regime="beyond",
         assumptions=(
-            r"$m = 2000$, $d = 50$; the theorem asks for $10^7$ at $n = 4$ and for $10^{13}$ to $10^{26}$ else.",
+            r"$m = 2000$, $d = 50$; the theorem asks for $10^7$ at $n = 4$, $10^{13}$ to $10^{26}$ else.",
             r"Points drawn once on the unit sphere have $y_i$ uniform in $[-1, 1]$.",
         ),
     )
