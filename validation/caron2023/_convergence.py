@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from whp.bounds import GlobalConvergence, ReluGlobalConvergence
+from whp.bounds import DescentConvergence, GlobalConvergence, ReluGlobalConvergence
 from whp.claims import Design, Path
 from whp.devices import as_dtype
 from whp.errors import MeasurementError, require
@@ -51,7 +51,7 @@ FLAT_TANH = Activation("4 tanh(z/4)", r"4 \tanh(z/4)", flat, flat_d, flat_dd, sm
 """Nearly linear where a network starts: M is a quarter of that of tanh."""
 
 
-NAMES = ("n", "activation", "gamma", "alpha", "inputs")
+NAMES = ("n", "sigma", "gamma", "alpha", "inputs")
 ACTIVATIONS = {sigma.name: sigma for sigma in (TANH, CENTRED_SOFTPLUS, SOFTPLUS, FLAT_TANH, RELU)}
 
 
@@ -71,7 +71,7 @@ class Setting:
     @classmethod
     def at(cls, p, C: float, delta: float) -> Setting:
         """The setting at a point."""
-        return cls(p.activation, p.n, p.d, p.gamma, p.alpha, p.inputs, C, delta)
+        return cls(p.sigma, p.n, p.d, p.gamma, p.alpha, p.inputs, C, delta)
 
     def data(self) -> tuple[Tensor, Tensor]:
         """Inputs (n, d) and targets (n,), float64.
@@ -139,18 +139,27 @@ def after(flow: NodeFlow, at: GlobalConvergence, scales: NodeScales) -> tuple[fl
     Notes
     -----
     While the smallest eigenvalue is at least half of the last one, e/2, the residual r falls at least like
-    exp(-et/2), and a node moves by at most sqrt(n lambda_j / d) |r| 2/e more. An entry of the NTG matrix is
-    then changed by at most 2 M / d^(3/2) sum_j lambda_j |w_j - w_Tj|. If n times that is at most e/2, the
-    eigenvalue does stay above e/2, for ever.
+    exp(-et/2), and a node moves by at most sqrt(n lambda_j / d) |r| 2/e more.
     """
     e = float(torch.linalg.eigvalsh(flow.ntg[-1])[0])
     left = math.sqrt(2 * float(flow.losses[-1]))
     require(e > 0, "last eigenvalue", "above zero", e, MeasurementError)
     moved = math.sqrt(at.n / at.d) * left * 2 / e
+    return moved, change_ahead(at, scales, moved, e)
+
+
+def change_ahead(
+    at: GlobalConvergence | DescentConvergence, scales: NodeScales, moved: float, e: float
+) -> float:
+    r"""Bound the change of the NTG matrix while nodes move by at most `moved` times sqrt(lambda_j).
+
+    An entry changes by at most 2 M / d^(3/2) sum_j lambda_j |w_j - w_Tj|, and the spectral norm by n times
+    that. Where this is at most e/2, e the smallest eigenvalue at time T, that stays above e/2, for ever.
+    """
     changed = 2 * at.n * at.M / at.d**1.5 * moved * scales.power_sum(1.5)
     require(changed <= e / 2, "change of the NTG after training", "at most half of its least eigenvalue",
             [changed, e], MeasurementError)  # fmt: skip
-    return moved, changed
+    return changed
 
 
 def sides(
@@ -199,7 +208,7 @@ def train(p, rng, device, where: Cell) -> dict[str, float]:
 
 
 def design(path: Path, trials: tuple[int, int], *rows: tuple) -> Design:
-    """A design with these cells, each (n, activation, gamma, alpha, inputs)."""
+    """A design with these cells, each (n, sigma, gamma, alpha, inputs)."""
     columns = zip(*rows, strict=True)
     variables = {name: list(dict.fromkeys(column)) for name, column in zip(NAMES, columns, strict=True)}
     return Design(path, variables, trials, only=lambda values: tuple(values[name] for name in NAMES) in rows)

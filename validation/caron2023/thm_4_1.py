@@ -26,9 +26,9 @@ from __future__ import annotations
 import sympy
 
 from whp.claims import Path, Twin, bound, claim, experiment
+from whp.models.node_flow import node_flow
 
 from ._convergence import Setting, design, met, narrow, sides, train
-from ._convergence import node_flow as flow_of
 
 NTK = (2, "tanh", 1.0, 0.5, "orthonormal")
 HALF = (2, "tanh", 0.5, 0.5, "orthonormal")
@@ -80,14 +80,13 @@ BEYOND = (
 
 
 @experiment(
-    quick=design(Path(m=(2000,)), (20, 40), NEAR),
-    standard=design(Path(m=(2000,)), (24, 60), *BEYOND),
+    quick=design(Path(m=(2000,), d=50), (20, 40), NEAR),
+    standard=design(Path(m=(2000,), d=50), (24, 60), *BEYOND),
 )
 def beyond(p, rng, device):
-    """m = 2000, d = 50, delta = 1/2, C = 1."""
-    setting = Setting(p.activation, p.n, 50, p.gamma, p.alpha, p.inputs, C=1.0, delta=0.5)
-    where = narrow(setting, p.m)
-    return sides(flow_of(where.draw(rng, p, device), where.B, where.y), where.theorem, where.scales)
+    """delta = 1/2, C = 1."""
+    where = narrow(Setting.at(p, C=1.0, delta=0.5), p.m)
+    return sides(node_flow(where.draw(rng, p, device), where.B, where.y), where.theorem, where.scales)
 
 
 CHECKS = {"delta = 1/10": (tenth, 0.1), "delta = 1/2": (half, 0.5), "n = d": (square, 0.5)}

@@ -119,7 +119,7 @@ THEOREM = claim(
     "caron2023.thm_a_1",
     *(check(part, "n = d = 2", square, CLOSE[part]) for part in "abcd"),
     *(check(part, "d = 50", sphere, FAR[part]) for part in "abcd"),
-    title="A ReLU network converges at the rate gamma kappa_n / 2 and moves no more than printed, at m = 2000",
+    title="A ReLU network converges, and moves no more than printed, at m = 2000",
     locus="Theorem A.1 (a) to (d)",
     regime="beyond",
     assumptions=(
