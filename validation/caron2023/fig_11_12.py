@@ -1,0 +1,243 @@
+r"""Asymmetrical scaling on CIFAR-10: pruning improves as gamma becomes smaller.
+
+Setting   CIFAR-10, every image a vector of dimension 512; f_k(x) = sum_j sqrt(lambda_{m,j}) a_{jk}
+          sigma(w_j^T x / sqrt d), m = 2000, swish. Both layers are trained by stochastic gradient descent,
+          batches of 64, on the cross-entropy, at rate 5. (gamma, alpha) is (1, -), (0.5, 0.7), (0.5, 0.5)
+          or (0, 0.4) in Figure 11; gamma alone varies in Figure 12.
+Claim     fig_11_12: weights move more where gamma and alpha are smaller; models with smaller gamma are more
+          robust with respect to pruning; "pruning performance is improved as gamma becomes smaller".
+          fig_11_12_alpha: "models with smaller gamma and/or alpha values are likely more robust with
+          respect to pruning, as long as gamma < 1", of alpha: at gamma = 0.5.
+Measured  In each trial all networks, from the same weights and signs, on the same images and batches.
+          Pruning keeps the nodes with the largest lambda_j ||w_tj||^2. It is decided where few nodes are
+          kept, a tenth, a twentieth and a fiftieth: by the mean of the test risks (cross-entropy, of which
+          the logarithm of a ratio) and of the test accuracies. Of alpha: of what pruning costs, the
+          accuracy before pruning less that after it. The paper does not print alpha in Figure 12; here 0.5.
+Features  The paper takes the last hidden layer of a ResNet-18 pretrained on ImageNet. No pretrained network
+          comes with this program: features are those of one fixed random convolution with 5 x 5 filters,
+          averaged over the four quarters of the image (`whp.ensembles.random_convolution`), each brought to
+          mean 0 and variance 1 over the training images. They are less informative, so accuracies are lower
+          than in print.
+Sizes     Off the paper profile images are fewer and averaged over squares of 2 x 2, features fewer, networks
+          narrower and steps fewer. The paper prints no number of steps; the authors' program has 100 epochs.
+          A trial draws 45,000 of the 50,000 images in paper, so that trials differ.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import torch
+
+from whp.claims import Design, Path, Plot, claim, experiment
+from whp.devices import as_dtype
+from whp.ensembles.convolved import random_convolution
+from whp.ensembles.labelled import labelled_images
+from whp.kernels import activation
+from whp.models import classification_accuracy
+from whp.models.node_classifier import movement, train_classifier
+from whp.models.node_network import NodeScaled
+from whp.models.node_scales import node_scales
+from whp.models.transfer import standardised
+
+from ._classification import (
+    ALPHA_STEP,
+    CLASSES,
+    FEW,
+    GAMMA_STEPS,
+    KEPT,
+    REGIME,
+    SETTINGS,
+    Statistic,
+    curves,
+    over_kept,
+    over_time,
+    pruning,
+    step_name,
+)
+
+BATCH = 64
+RATE = 5.0
+CELLS = 2
+GAMMAS = {f"{gamma:g}, 0.5": (gamma, 0.5) for gamma in (0.75, 0.25, 0.0)}
+SWEEP = ("1", "0.75, 0.5", "0.5, 0.5", "0.25, 0.5", "0, 0.5")
+"""Figure 12; at gamma = 1 there is no alpha."""
+ALL = SETTINGS | GAMMAS | {"0, 0.7": (0.0, 0.7)}
+MARKS = (0.0, 0.1, 0.25, 0.5, 1.0)
+"""Shares of the training that are recorded."""
+FIRST, LAST = GAMMA_STEPS
+SWEEP_STEPS = tuple(itertools.pairwise(SWEEP))
+AT_ZERO = ("0, 0.7", "0, 0.4")
+
+
+MOVEMENT = Statistic(
+    "movement",
+    r"\overline{\log \max_j \|w_{tj} - w_{0j}\|} \text{, second} - \text{first}",
+    {FIRST: math.log(10), ALPHA_STEP: math.log(1.3), LAST: math.log(1.6)},
+    ratio=True,
+    instead={"median movement": "the median node, too, moves more"},
+)
+RISK = Statistic(
+    "pruned risk",
+    r"\overline{\log \text{test risk with 10, 5, 2 \% of the nodes}} \text{, first} - \text{second}",
+    {FIRST: math.log(1.4), ALPHA_STEP: math.log(1.1), LAST: math.log(1.3)}
+    | {step: math.log(1.25) for step in SWEEP_STEPS},
+    ratio=True,
+)
+ACCURACY = Statistic(
+    "pruned accuracy",
+    r"\overline{\text{test accuracy with 10, 5, 2 \% of the nodes}} \text{, second} - \text{first}",
+    {FIRST: 0.2, LAST: 0.2},
+)
+COST = Statistic(
+    "kept accuracy",
+    r"\overline{\text{test accuracy kept with 10, 5, 2 \% of the nodes}} \text{, second} - \text{first}",
+    {ALPHA_STEP: 0.1, AT_ZERO: 0.1},
+)
+
+
+@experiment(
+    quick=Design(
+        Path(n=(500,), n_test=500, m=200, filters=16, pool=2, steps=150),
+        {"activation": ["swish"]},
+        trials=(12, 27),
+    ),
+    standard=Design(
+        Path(n=(2500,), n_test=1000, m=600, filters=32, pool=2, steps=1000),
+        {"activation": ["swish"]},
+        trials=(12, 18),
+    ),
+    paper=Design(
+        Path(n=(45_000,), n_test=10_000, m=2000, filters=128, pool=1, steps=78_125),
+        {"activation": ["swish"]},
+        trials=(12, 18),
+    ),
+    dtype="float32",
+    time_limit=86_400,
+    memory_limit=16,
+    needs=("cifar10",),
+)
+def training(p, rng, device):
+    phi, dtype = activation(p.activation), as_dtype(p.dtype)
+    (X, labels), test = sample(rng, p, dtype, device)
+    batches = [torch.from_numpy(rng.choice(len(X), BATCH, replace=False)) for _ in range(p.steps)]
+    d = X.shape[1]
+    drawn = NodeScaled.draw(rng, d, d, node_scales(p.m, 1.0), phi, dtype, outputs=CLASSES, device=device)
+    marks, found = [round(share * p.steps) for share in MARKS], {}
+    for name, setting in ALL.items():
+        start = replace(drawn, scales=node_scales(p.m, *setting))
+        networks = train_classifier(start, X, labels, rate=RATE, batches=batches, record=marks)
+        own = pruning(networks[-1], *test, cross_entropy)
+        for share, network in zip(MARKS, networks, strict=True):
+            moved = movement(network, start)
+            own[f"movement @{share:g}"] = float(moved.max())
+            own[f"median movement @{share:g}"] = float(moved.median())
+            own[f"test accuracy @{share:g}"] = classification_accuracy(
+                network.outputs(test[0]), test[1]
+            ).share
+        found |= {f"{name}: {what}": value for what, value in own.items()}
+    return found | compared(found)
+
+
+def sample(rng, p, dtype, device):
+    """Features and labels of training and test images."""
+    own = {"pool": p.pool, "dtype": dtype, "device": device}
+    train = labelled_images(rng, "cifar10", p.n, part="train", **own)
+    test = labelled_images(rng, "cifar10", p.n_test, part="test", **own)
+    features = (random_convolution(data.X, p.filters, cells=CELLS) for data in (train, test))
+    X, X_test = standardised(*features)
+    return (X, train.labels), (X_test, test.labels)
+
+
+def cross_entropy(outputs, labels):
+    """The risk: the mean over images of the cross-entropy."""
+    return float(torch.nn.functional.cross_entropy(outputs, labels))
+
+
+def compared(found):
+    """Every paired difference that is decided: positive where the printed order holds."""
+    rows = {}
+    for step in {*GAMMA_STEPS, ALPHA_STEP, *SWEEP_STEPS, AT_ZERO}:
+        large, small = step  # the setting with the larger gamma or alpha, and the other
+
+        def gain(what, large=large, small=small):
+            return found[f"{small}: {what}"] - found[f"{large}: {what}"]
+
+        def ratio(names, large=large, small=small):
+            ratios = [math.log(found[f"{small}: {name}"] / found[f"{large}: {name}"]) for name in names]
+            return sum(ratios) / len(ratios)
+
+        later = [f"@{share:g}" for share in MARKS[1:]]
+        kept = sum(gain(f"test accuracy, kept {share}") for share in FEW) / len(FEW)
+        before = gain(f"test accuracy, kept {KEPT[0]}")
+        rows |= {
+            **MOVEMENT.of(step, ratio([f"movement {at}" for at in later])),
+            f"median movement {step_name(step)}": ratio([f"median movement {at}" for at in later]),
+            **RISK.of(step, -ratio([f"test risk, kept {share}" for share in FEW])),
+            **ACCURACY.of(step, kept),
+            f"unpruned {step_name(step)}": before,
+            **COST.of(step, kept - before),
+        }
+    return rows
+
+
+ASSUMPTIONS = (
+    "CIFAR-10, features by a fixed random convolution in place of a pretrained network.",
+    r"$\lambda_{m,j}$ by (1) and (35), both layers trained; sizes and steps as the path says.",
+)
+CAPTION = (
+    "Mean over trials, which differ in images, weights and batches, and the range. Differs from the paper's"
+    " figure: other features, fewer images, narrower networks, fewer steps; see Features and Sizes."
+)
+NODES, TIME = "per cent of the nodes kept", "per cent of the training"
+PANELS = (
+    ("Test accuracies through training", "test accuracy", TIME, "accuracy", over_time(MARKS), False),
+    ("Differences in weight norms", "movement", TIME, "norm", over_time(MARKS), False),
+    ("Test risks of the pruned models", "test risk", NODES, "risk", over_kept(), True),
+    ("Test accuracies of the pruned models", "test accuracy", NODES, "accuracy", over_kept(), True),
+)
+
+
+def panels(settings):
+    """The panels of Figure 11 or 12."""
+    return [
+        Plot(
+            title=f"{title} ({'four settings' if settings is SETTINGS else 'gamma alone'})",
+            x=x,
+            y=y,
+            lines=curves(training, settings, statistic, xs),
+            log_x=log_x,
+            caption=CAPTION,
+        )
+        for title, statistic, x, y, xs, log_x in PANELS
+    ]
+
+
+def checks(statistic, steps):
+    """The checks of a statistic between some pairs of neighbours."""
+    return replace(statistic, excess={s: statistic.excess[s] for s in steps}).checks(training)
+
+
+COMMON = {"regime": {**REGIME, "paper": "form"}, "assumptions": ASSUMPTIONS}
+
+figures = claim(
+    "caron2023.fig_11_12",
+    *checks(MOVEMENT, (FIRST, ALPHA_STEP, LAST)),
+    *checks(RISK, (FIRST, LAST, *SWEEP_STEPS)),
+    *checks(ACCURACY, (FIRST, LAST)),
+    title="On CIFAR-10 pruning improves as gamma becomes smaller",
+    locus="Figures 11 and 12, Appendix J.2",
+    plots=panels(SETTINGS) + panels(SWEEP),
+    **COMMON,
+)
+
+alpha = claim(
+    "caron2023.fig_11_12_alpha",
+    *checks(RISK, (ALPHA_STEP,)),
+    *checks(COST, (ALPHA_STEP,)),
+    title="On CIFAR-10 networks with smaller alpha are more robust with respect to pruning",
+    locus="Appendix J, Classification, and Figure 11",
+    **COMMON,
+)
