@@ -4,7 +4,8 @@ A draw is a network of eq. (2) with weights from Assumption 2.3 and random signs
 each draw alone keeps its law, so that means are unbiased:
 
 - the weights are the points of scrambled Sobol nets taken to the normal law, and in most experiments their
-  negatives; a batch has several independent nets (of one alone the error would be far from normal);
+  negatives; a batch has several independent nets. For d = 1 they are independent: there a net is so even that
+  its error, though below 1e-4, is rare and large rather than normal;
 - each set of weights meets 2 m' vectors of signs, m' the next power of two: the columns of a Hadamard matrix
   and their negatives, times one random vector of signs. The products of two signs then average to zero over
   the batch as they do in the mean.
@@ -28,6 +29,7 @@ from whp.models import node_scales
 
 BITS = 30
 POINTS = 512  # of a net
+SINGLE = 4
 
 
 def scales_for(m, gamma):
@@ -83,9 +85,15 @@ OWN = {
 
 
 def draw_weights(rng, nets, m, d, reflected):
-    """POINTS sets of weights for each net, shape (nets POINTS, m, d); with their negatives twice as many."""
-    parts = [qmc.Sobol(m * d, bits=BITS, rng=rng).random(POINTS) for _ in range(nets)]
-    W = torch.from_numpy(ndtri(np.concatenate(parts) + 0.5**BITS / 2)).reshape(-1, m, d)
+    """POINTS sets of weights for each net, shape (nets POINTS, m, d); with their negatives twice as many.
+
+    For d = 1, SINGLE times as many independent sets.
+    """
+    if d == 1:
+        W = torch.from_numpy(rng.standard_normal((SINGLE * POINTS * nets, m, d)))
+    else:
+        parts = [qmc.Sobol(m * d, bits=BITS, rng=rng).random(POINTS) for _ in range(nets)]
+        W = torch.from_numpy(ndtri(np.concatenate(parts) + 0.5**BITS / 2)).reshape(-1, m, d)
     return torch.cat((W, -W)) if reflected else W
 
 
