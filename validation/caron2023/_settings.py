@@ -39,14 +39,13 @@ def network(rng, X, m, setting, activation, dtype, device):
     return NodeScaled.draw(rng, d, d, scales, activation, as_dtype(dtype), device=device)
 
 
-def curves(experiment, statistic, marks, at=None):
+def curves(experiment, statistic, marks, prefix=""):
     """One line a setting, over the steps that are looked at."""
     return [
         Line(
             setting.label,
             experiment=experiment,
-            statistics={t: f"{setting.label} {statistic} @{t}" for t in marks},
-            at=at or {},
+            statistics={t: f"{prefix}{setting.label} {statistic} @{t}" for t in marks},
             colour=setting.colour,
         )
         for setting in SETTINGS
@@ -56,3 +55,8 @@ def curves(experiment, statistic, marks, at=None):
 def difference(values, more, fewer):
     """Mean of the values of the settings ``more`` less that of ``fewer``."""
     return sum(values[s] for s in more) / len(more) - sum(values[s] for s in fewer) / len(fewer)
+
+
+def mean_of(curve):
+    """Mean over steps of each setting's value; one mapping a step."""
+    return {s: sum(values[s] for values in curve) / len(curve) for s in SETTINGS}

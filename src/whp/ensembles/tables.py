@@ -170,7 +170,7 @@ def _open(found: InstalledTable) -> Table:
     return Table(np.load(found.folder / "X.npy"), np.load(found.folder / "y.npy"))
 
 
-def split(rng: np.random.Generator, table: Table, rows: int | None = None) -> Split:
+def split(rng: np.random.Generator, table: Table) -> Split:
     """Split a table at random into 40 % for training, 20 % for tests and 40 % for validation.
 
     Columns and target are brought to mean 0 and variance 1, and rows are then divided by the largest norm;
@@ -182,23 +182,21 @@ def split(rng: np.random.Generator, table: Table, rows: int | None = None) -> Sp
     ----------
     rng : Generator
     table : Table
-    rows : int, optional
-        Use only so many, chosen at random.
+        The rows of each part come in random order: the first of them are a random choice.
 
     Raises
     ------
     InputError
-        If ``rows`` is below five or above what there is, or the target is constant.
+        If there are fewer than five rows, or the target or all inputs are constant in the training part.
 
     Notes
     -----
     Source: caron2023, Appendix J, "Regression" for the shares; the scaling is a choice that the paper
     leaves open.
     """
-    total = len(table.y)
-    count = total if rows is None else rows
-    require(LEAST_ROWS <= count <= total, "rows", f"from {LEAST_ROWS} to {total}", count)
-    order = rng.permutation(total)[:count]
+    count = len(table.y)
+    require(count >= LEAST_ROWS, "table", f"of at least {LEAST_ROWS} rows", count)
+    order = rng.permutation(count)
     first = round(PARTS[0] * count)
     second = first + max(round(PARTS[1] * count), 1)
     places = order[:first], order[first:second], order[second:]
