@@ -51,6 +51,12 @@ FLAT_TANH = Activation("4 tanh(z/4)", r"4 \tanh(z/4)", flat, flat_d, flat_dd, sm
 """Nearly linear where a network starts: M is a quarter of that of tanh."""
 
 
+TIMES = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
+"""Where a flow is looked at, in units of 1/kappa_n; a network at the printed width needs fewer steps."""
+
+TOLERANCE = 1e-3
+"""Of the integrator, for networks far below the printed width."""
+
 NAMES = ("n", "sigma", "gamma", "alpha", "inputs")
 ACTIVATIONS = {sigma.name: sigma for sigma in (TANH, CENTRED_SOFTPLUS, SOFTPLUS, FLAT_TANH, RELU)}
 
@@ -202,7 +208,8 @@ def sides(
 
 def train(p, rng, device, where: Cell) -> dict[str, float]:
     """Train a network at the printed width; all times count."""
-    flow = node_flow(where.draw(rng, p, device), where.B, where.y, stop=STOP)
+    times = [t / where.theorem.kappa for t in TIMES]
+    flow = node_flow(where.draw(rng, p, device), where.B, where.y, stop=STOP, times=times)
     later = after(flow, where.theorem, where.scales)
     return sides(flow, where.theorem, where.scales, later)
 
