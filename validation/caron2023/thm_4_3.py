@@ -11,13 +11,13 @@ Measured  dw_jk/dt of whole networks (its definition, with the outputs of all m 
           go up to 3; all are new in every trial. `signed` takes inputs of any sign, and the mean over j of
           the error along sum_i x_i, in units of lambda_{m,j} / sqrt d times the sum of
           |x_i| E[(sigma sigma')^2]^(1/2):
-          tanh and sin are odd, so that both sides are zero and there is no ratio.
+          tanh is odd, so that both sides are zero and there is no ratio.
           lambda: gamma = 1, gamma = 1/2 with the weights (35), and gamma = 0 with lambda~ = (1/2, 1/2),
           where nodes j > 2 have lambda = 0 and do not move. Draws are spread evenly (see `_rates`), each with
           its own law, so that the mean is unbiased; `plain` is one cell with independent draws.
-Regime    Assumption 2.2 is checked by computation in every trial. swish breaks it (sup|sigma'| = 1.0998):
-          swish / 1.1 is among the activations, and swish itself has a claim of its own in regime beyond. For
-          ReLU the appendix drops the assumption.
+Regime    Assumption 2.2 is checked by computation in every trial. swish breaks it (sup|sigma'| = 1.0998)
+          and has a claim of its own in regime beyond; with it the same is measured for swish / 1.1, which
+          satisfies it: the ratio does not know the factor. For ReLU the appendix drops the assumption.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def ratios(p, rng, sigma, X, printed):
     }
 
 
-@experiment(**designs(["softplus", "sigmoid", "reduced_swish"], ["softplus"]))
+@experiment(**designs(["softplus", "sigmoid"], ["softplus"]))
 def smooth(p, rng, device):
     """Ratios to the right-hand side, for activations that Assumption 2.2 admits."""
     sigma, X = admitted(p.activation), positive_inputs(rng, p.n, p.d)
@@ -97,7 +97,7 @@ def relu(p, rng, device):
     quick=Design(Path(d=(3,)), {"activation": ["tanh"], **SMALL}, trials=(16, 60)),
     standard=Design(
         Path(d=(1, 3, 10)),
-        {"activation": ["tanh", "sin", "centred_softplus"], **GRID},
+        {"activation": ["tanh", "centred_softplus"], **GRID},
         trials=(20, 80),
         only=scales_once,
     ),
