@@ -44,7 +44,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 # A paper is a run of its own, with its own budget. 1 (some claim FAILs) and 7 (some claim is INCONCLUSIVE) are
 # findings, not a failure of the program.
-PAPERS := hu2020 arora2019
+PAPERS := hu2020 arora2019 caron2023
 run: $(INSTALLED)
 	@for paper in $(PAPERS); do \
 	  code=0; $(BIN)/whp run $$paper --profile quick --out reports/run-$$paper || code=$$?; \

@@ -41,8 +41,19 @@ ARORA2019 = [
     *("lemma_c_1", "lemma_d_1", "lemma_d_2", "lemma_d_3", "lemma_d_4", "lemma_d_5_7", "thm_d_1"),
     *("cntk_vanilla", "cntk_gap", "cntk_expansion", "sec_4_3", "table_1", "table_2"),
 ]
+CARON2023 = [
+    *("eq_1", "prop_b_2", "fig_1", "prop_3_1_limit", "prop_3_1_mean", "eq_7", "prop_b_1", "prop_d_1"),
+    *("thm_4_1_a", "thm_4_1_b", "thm_4_1_c", "thm_4_1_d", "thm_4_3", "thm_4_4", "thm_4_3_relu"),
+    *("thm_a_1", "thm_h_1", "lemma_h_2", "lemma_h_3"),
+    *("lemma_e_1", "lemma_e_2", "lemma_e_3", "lemma_e_4", "lemma_e_5"),
+    *("feature_learning", "fig_2", "fig_6_9", "fig_10", "fig_11_12"),
+]
 NOT_RANDOM = {"arora2019.sec_4_3.entries"}  # counts operations
-CATALOGUE = [f"hu2020.{name}" for name in HU2020] + [f"arora2019.{name}" for name in ARORA2019]
+CATALOGUE = [
+    f"{paper}.{name}"
+    for paper, names in (("hu2020", HU2020), ("arora2019", ARORA2019), ("caron2023", CARON2023))
+    for name in names
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
