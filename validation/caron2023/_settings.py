@@ -39,13 +39,14 @@ def network(rng, X, m, setting, activation, dtype, device):
     return NodeScaled.draw(rng, d, d, scales, activation, as_dtype(dtype), device=device)
 
 
-def curves(experiment, statistic, marks, prefix=""):
+def curves(experiment, statistic, marks, prefix="", at=None):
     """One line a setting, over the steps that are looked at."""
     return [
         Line(
             setting.label,
             experiment=experiment,
             statistics={t: f"{prefix}{setting.label} {statistic} @{t}" for t in marks},
+            at=at or {},
             colour=setting.colour,
         )
         for setting in SETTINGS

@@ -231,7 +231,8 @@ def panels(number, data):
             title=f"Figure {number}, {data}: {title}",
             x="features" if marks == FEATURES else "step t at rate 1",
             y=title,
-            lines=curves(swish, name, marks, prefix=f"{data}, "),
+            # In quick only the first set is there.
+            lines=curves(swish, name, marks, f"{data}, ", {} if data == SETS[0] else {"sets": "all"}),
             log_y=True,
             caption="Swish; mean over trials, and the range. Differs from the paper's figure: sizes as Sizes"
             " says, the choices of Open, and movement is the largest at each step.",
