@@ -52,6 +52,7 @@ def random_convolution(images: Tensor, filters: int, *, size: int = 5, cells: in
     drawn /= drawn.flatten(1).norm(dim=1)[:, None, None, None]
     kernel = drawn.to(images.device)
     parts = [
-        adaptive_avg_pool2d(conv2d(part, kernel).relu_(), cells).flatten(1) for part in torch.split(images, AT_ONCE)
+        adaptive_avg_pool2d(conv2d(part, kernel).relu_(), cells).flatten(1)
+        for part in torch.split(images, AT_ONCE)
     ]
     return torch.cat(parts)
