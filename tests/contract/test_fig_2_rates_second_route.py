@@ -1,7 +1,7 @@
 """Figure 2 of caron2023: gamma = 0.5 trains faster than gamma = 1, and its eigenvalue overtakes.
 
-The network, its loss and its scales are written out again; gradients and tangent kernel come from autograd, and
-training is plain gradient descent, where the claim follows gradient flow with formulas.
+The network, its loss and its scales are written out again; gradients and tangent kernel come from autograd,
+and training is plain gradient descent, where the claim follows gradient flow with formulas.
 """
 
 import math
@@ -61,8 +61,8 @@ def logs():
     return np.mean(found, axis=0)
 
 
-# Over 12 draws the differences had means 0.49, -0.16 and 0.58 and standard deviations 0.11, 0.024 and 0.083: a
-# mean of two has another sign with probability below 1e-9, by Gaussian theory.
+# Over 12 draws the differences had means 0.49, -0.16 and 0.58 and standard deviations 0.11, 0.024 and 0.083:
+# a mean of two has another sign with probability below 1e-9, by Gaussian theory.
 def test_the_training_rate_is_higher(logs):
     assert logs[0] > 0
 
