@@ -98,6 +98,9 @@ def test_the_run_ends_once_the_loss_is_low():
     assert bool((flow.losses.diff() < 0).all())
     early = node_flow(net, X, y, stop=0.5, times=[1.0, 1e6])
     assert early.times[-1] < 1e6
+    steps = node_flow(net, X, y, times=[1.0, 50.0], all_steps=True)
+    assert len(steps.times) > 3
+    assert {0.0, 1.0, 50.0} <= set(steps.times.tolist())
     with pytest.raises(MeasurementError, match="steps must be enough in 2"):
         node_flow(net, X, y, most_steps=2)
 

@@ -104,6 +104,7 @@ def node_flow(
     tolerance: float = 1e-2,
     method: Literal["exponential", "dopri5"] = "exponential",
     times: Sequence[float] | Tensor | None = None,
+    all_steps: bool = False,
     most_steps: int = 2000,
 ) -> NodeFlow:
     r"""Follow gradient flow of the loss (3), :math:`\dot W = -\nabla L_m(W)`.
@@ -128,6 +129,8 @@ def node_flow(
     times : sequence of float, optional
         Where to report, increasing, above zero; time zero is reported before them. The run ends at the last.
         Without it, the steps of the method are reported.
+    all_steps : bool
+        Whether to report the steps between ``times`` too (exponential method).
     most_steps : int
         Steps, rejected ones included (exponential method), or reports without ``times`` (dopri5).
 
@@ -153,7 +156,7 @@ def node_flow(
     if wanted is not None:
         rising = bool(wanted) and all(a < b for a, b in zip([0.0, *wanted], wanted, strict=False))
         require(rising and wanted[-1] < math.inf, "times", "increasing, above zero and finite", wanted)
-    course = _Course(NodeState(network, B), y, stop, wanted, tolerance)
+    course = _Course(NodeState(network, B), y, stop, wanted, tolerance, all_steps)
     rejected = 0
     if method == "exponential":
         rejected = _exponential(course, most_steps)
@@ -193,9 +196,16 @@ class _Course:
     """Where a flow is, and when it is to be reported and to end."""
 
     def __init__(
-        self, state: NodeState, y: Tensor, stop: float | None, wanted: list[float] | None, tolerance: float
+        self,
+        state: NodeState,
+        y: Tensor,
+        stop: float | None,
+        wanted: list[float] | None,
+        tolerance: float,
+        all_steps: bool,
     ) -> None:
         self.state, self.time = state, 0.0
+        self._all = all_steps or wanted is None
         self.y = y.to(state.gram)
         self._wanted = wanted
         self.record = _Record(self.y)
@@ -211,7 +221,7 @@ class _Course:
         self.time, self.view = time, view
         self.residual = view.outputs - self.y
         self.loss = 0.5 * float(self.residual.square().sum())
-        if self._wanted is None or time in (0.0, *self._wanted) or self.loss <= self._goal:
+        if self._all or time in (0.0, *(self._wanted or ())) or self.loss <= self._goal:
             self.record.add(time, view, self.state.movement())
 
     @property
