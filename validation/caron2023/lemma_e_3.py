@@ -53,7 +53,7 @@ def setting(case):
 
 
 def needed(case):
-    """The least width that the printed condition admits; the sum of sqrt(lambda) is at least sqrt(gamma m)."""
+    """The least width that the condition could admit: sum_j sqrt(lambda_j) is at least sqrt(gamma m)."""
     of, factor = setting(case)
     ratio, gamma = len(of.y) / (of.d * of.kappa), CASES[case][4]
     return max(

@@ -91,7 +91,7 @@ def hypothesis(p, rng, device):
 
 
 @experiment(
-    quick=Design(Path(network=(1,)), {"case": ["asymmetrical"]}, trials=(130, 300)),
+    quick=Design(Path(network=(1,)), {"case": ["orthonormal", "asymmetrical"]}, trials=(130, 300)),
     standard=Design(Path(network=(1,)), {"case": list(CASES)}, trials=(130, 300)),
 )
 def trained(p, rng, device):
