@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,3 +95,16 @@ class TestSearch:
 def slope(sigma, z: float) -> float:
     """The derivative of tanh or softplus."""
     return math.cosh(z) ** -2 if sigma is TANH else 1 / (1 + math.exp(-z))
+
+
+def test_the_table_of_the_page() -> None:
+    """docs/global_convergence.md shows widths and memory as computed."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "global_convergence.md"
+    rows = re.findall(
+        r"^\| (\w+) \| (\d+) \| (\d+) \| ([\d,]+) \| ([\d.]+) \|$", page.read_text("utf-8"), re.M
+    )
+    assert len(rows) == 10
+    for name, n, d, width, memory in rows:
+        _, found = narrowest([activation(name)], n=[int(n)], d=[int(d)])
+        assert f"{found.width:,}" == width
+        assert f"{found.memory(int(n)) / 1e9:.3g}" == memory
