@@ -16,6 +16,8 @@ from whp.models.kernel_regression import (
     kernel_regression,
 )
 from whp.models.linear import LinearDescent, iterate_linear_descent
+from whp.models.node_flow import NodeDescent, NodeFlow, node_descent, node_flow
+from whp.models.node_network import NodeScaled, span_coordinates
 from whp.models.node_scales import NodeScales, node_scales, zipf_power_sum, zipf_weights
 from whp.models.transfer import External, importance, most_important, standardised, train_external
 from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
@@ -32,6 +34,9 @@ __all__ = [
     "FullyConnected",
     "KernelRegression",
     "LinearDescent",
+    "NodeDescent",
+    "NodeFlow",
+    "NodeScaled",
     "NodeScales",
     "NotPositiveDefiniteError",
     "Pass",
@@ -48,8 +53,11 @@ __all__ = [
     "kernel_regression",
     "measure_closeness",
     "most_important",
+    "node_descent",
+    "node_flow",
     "node_scales",
     "nth_kernel",
+    "span_coordinates",
     "standardised",
     "train_external",
     "train_first_layer",
