@@ -12,8 +12,8 @@ Width     Out of reach for any data. The mean NTG matrix has |x_i|^2 / (2 d) on 
           settings measured it is 2.7 10^16 (n = d = 2, gamma = 1) and more.
 Measured  Regime beyond: m = 2000, delta = 1/2. Left over right side of each at the worst time, until the loss
           is a millionth of the first one.
-Looseness (a), (b): 4 / gamma and less. (c): 20 to 1000. (d) says nothing at this width: its right side is 700
-          times (gamma = 1) to 10^7 times n/d, which no NTG matrix exceeds. A millionth of it would do.
+Looseness (a), (b): 4 to 10. (c): 25 to 500. (d) says nothing at this width: its right side is 700 times
+          (n = d = 2, gamma = 1) and more what no NTG matrix exceeds, n/d. A 50,000th of it would do.
 """
 
 from __future__ import annotations
