@@ -86,9 +86,10 @@ def one_set(p, rng, device, name, data):
         for values in (part.X, part.y)
     )
     steps = [0, *(round(t / p.rate) for t in MARKS)]
+    draws, external = rng.spawn(2)
     own, found, features = distinct(X), {}, {}
     for setting in SETTINGS:
-        net = network(copy.deepcopy(rng), X, p.m, setting, sigma, p.dtype, device)
+        net = network(copy.deepcopy(draws), X, p.m, setting, sigma, p.dtype, device)
         risks = []
 
         def look(step, now, risks=risks):
@@ -107,15 +108,15 @@ def one_set(p, rng, device, name, data):
         now = course.network
         best = most_important(importance(now.scales.values, now.weights), max(FEATURES))
         features[setting] = sigma.phi(now.preactivations(X_more)[:, best])
-    rng.standard_normal()  # the external weights are not those of the networks
-    found |= transferred(p, rng, features, y_more)
+    found |= transferred(p, external, features, y_more)
     return found, differences(found, name)
 
 
 def transferred(p, rng, features, y):
     """Risks of external networks on the best features of every setting, all of them from the same weights."""
     half, widest = len(y) // 2, max(FEATURES)
-    padded = torch.stack([F * (torch.arange(widest) < k) for F in features.values() for k in FEATURES])
+    kept = [torch.arange(widest, device=y.device) < k for k in FEATURES]
+    padded = torch.stack([F * those for F in features.values() for those in kept])
     train, test = standardised(padded[:, :half], padded[:, half:])
     sizes = torch.tensor(FEATURES).repeat(len(features))
     targets = y[:, None].to(train)
@@ -178,7 +179,7 @@ QUANTITIES = {
 def designs(most):
     """The sizes of each profile; ``most`` trials in standard."""
     small = Path(n=(40,), m=200, rate=200, n_transfer=100, transfer_steps=300)
-    middle = Path(n=(100,), m=500, rate=50, n_transfer=400, transfer_steps=500)
+    middle = Path(n=(100,), m=400, rate=50, n_transfer=400, transfer_steps=500)
     printed = Path(n=(10_000,), m=2000, rate=1, n_transfer=10_000, transfer_steps=5000)
     return {
         "quick": Design(small, {"sets": ["concrete"]}, trials=(12, 12)),
@@ -190,7 +191,7 @@ def designs(most):
 COMMON = {"dtype": "float32", "time_limit": 36_000, "needs": SETS}
 
 
-@experiment(**designs(27), **COMMON)
+@experiment(**designs(40), **COMMON)
 def swish(p, rng, device):
     return run(p, rng, device, "swish")
 
