@@ -96,7 +96,7 @@ RATE = {"eta n / d": [0.1, 1.0, 4.0], "activation": ["tanh", "softplus"]}
 @experiment(
     standard=Design(Path(n=(8,), d=10, m=200), over=RATE, trials=(60, 150)),
     quick=Design(
-        Path(n=(8,), d=10, m=100), over={"eta n / d": [1.0], "activation": ["tanh"]}, trials=(60, 150)
+        Path(n=(8,), d=10, m=50), over={"eta n / d": [1.0], "activation": ["tanh"]}, trials=(60, 150)
     ),
 )
 def descents(p, rng, device):
