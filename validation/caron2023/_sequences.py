@@ -16,6 +16,9 @@ def share(*more):
     return st.one_of(st.sampled_from([0.0, 1.0, 0.5, *more]), st.floats(0.0, 1.0))
 
 
+EXAMPLES = (40, 400, 5000)
+"""Inputs a trial of a search, in quick, standard and paper."""
+
 KINDS = ("zipf", "equal", "geometric", "drawn")
 SCALES = {
     "m": st.one_of(st.sampled_from([1, 2, 10_000]), st.integers(1, 300)),

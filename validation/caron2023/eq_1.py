@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from whp.claims import Design, Path, Twin, always, claim, experiment, geometric, limit, search
 from whp.models import node_scales, zipf_weights
 
-from ._sequences import SCALES, parts, scales, sequence
+from ._sequences import EXAMPLES, SCALES, parts, scales, sequence
 
 EXACT = 1e-12
 SLOWEST = 0.12  # the order of the slowest cell, and cautious for the others
@@ -104,7 +104,7 @@ def width_K_with_gamma(K, more):
 def searched(name, check, given, statement, **twins):
     return always(
         name=name,
-        experiment=search(check, given=given, tolerance=EXACT),
+        experiment=search(check, given=given, tolerance=EXACT, examples=EXAMPLES),
         statement=statement,
         tolerance=EXACT,
         twins={

@@ -25,6 +25,8 @@ from hypothesis import strategies as st
 from whp.claims import Design, Line, Path, Plot, Twin, always, claim, experiment, geometric, limit, search
 from whp.models import zipf_power_sum, zipf_weights
 
+from ._sequences import EXAMPLES
+
 TERMS = 3000
 ENCLOSED = 1e-10
 CURVE = (*(round(0.05 * k, 2) for k in range(1, 20)), 0.99)
@@ -186,7 +188,7 @@ def zipf_rapid_linear(alpha, step):
 def searched(name, check, given, statement, tolerance=1e-12, **twins):
     return always(
         name=name,
-        experiment=search(check, given=given, tolerance=tolerance),
+        experiment=search(check, given=given, tolerance=tolerance, examples=EXAMPLES),
         statement=statement,
         tolerance=tolerance,
         twins={
@@ -197,7 +199,7 @@ def searched(name, check, given, statement, tolerance=1e-12, **twins):
 
 
 @experiment(
-    quick=Design(Path(k=geometric(3, 300, 4)), trials=(24, 30)),
+    quick=Design(Path(k=geometric(3, 300, 4)), trials=(20, 30)),
     standard=Design(Path(k=geometric(3, 900, 5)), trials=(24, 30)),
 )
 def curve(p, rng, device):

@@ -153,7 +153,7 @@ def upper_forms_bernstein(delta):
 def searched(name, check, given, statement, tolerance=ROUNDING, **twins):
     return always(
         name=name,
-        experiment=search(check, given=given, tolerance=tolerance, examples=(100, 400, 5000)),
+        experiment=search(check, given=given, tolerance=tolerance, examples=(40, 400, 5000)),
         statement=statement,
         tolerance=tolerance,
         twins={

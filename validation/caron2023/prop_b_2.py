@@ -23,7 +23,7 @@ import math
 from whp.claims import Design, Path, Twin, always, claim, experiment, geometric, limit, search
 from whp.models import node_scales, zipf_power_sum
 
-from ._sequences import SCALES, parts, scales
+from ._sequences import EXAMPLES, SCALES, parts, scales
 
 EXACT = 1e-12
 POWERS = (1.3, 1.5, 2.0, 3.0)
@@ -82,7 +82,7 @@ def ten_right_by_gamma(**case):
 def searched(name, check, statement, **twins):
     return always(
         name=name,
-        experiment=search(check, given=SCALES, tolerance=EXACT),
+        experiment=search(check, given=SCALES, tolerance=EXACT, examples=EXAMPLES),
         statement=statement,
         tolerance=EXACT,
         twins={

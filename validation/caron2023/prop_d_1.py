@@ -5,12 +5,12 @@ Setting   Assumptions 2.1 and 2.3, gamma > 0, Assumption 2.2 or ReLU; Theta_m^(1
 Claim     If m >= 2^3 n log(n / delta) / (kappa_n d), then with probability at least 1 - delta
           eig_min(Theta_m) >= eig_min(Theta_m^(1)) > gamma kappa_n / 2 > 0.
 Measured  At the printed width, rounded up (kappa_n at the lower end of its certified interval), for delta =
-          0.1 and 0.01: gamma kappa_n / 2 over eig_min(Theta^(1)); equality counts as a violation. Inputs:
+          0.1 and 0.05: gamma kappa_n / 2 over eig_min(Theta^(1)); equality counts as a violation. Inputs:
           orthonormal (kappa_n at its largest), of random directions with norms from 1/2 to 1, and two at an
           angle of 0.2 (kappa_n d = 0.006 to 0.04). Every assumption is computed. Nearest to failing are one
           input and slopes that are nearly 0 or 1 and mostly 0, as those of softplus(8 (z - 2)) / 8, which
           Assumption 2.2 admits with M = 2: the sum is nearly Poisson, the proof's matrix Chernoff inequality
-          loses little, and a sixth of the width is too little at delta = 0.01. At n orthonormal inputs the
+          loses little, and a sixth of the width is too little. At n orthonormal inputs the
           width is n times what the proof needs, which bounds eig_max(X X^T) = 1 by n.
 """
 
@@ -106,7 +106,7 @@ NEAREST = {"inputs": ["orthonormal"], "activation": ["rare"], "gamma": [0.3]}
 
 
 @experiment(
-    quick=Design(Path(n=(1, 5)), {**CELLS, "inputs": ["orthonormal"]}, trials=(150, 400)),
+    quick=Design(Path(n=(1, 5)), {**CELLS, "inputs": ["spread"], "activation": ["relu"]}, trials=(150, 400)),
     standard=Design(Path(n=(1, 5, 20)), CELLS, trials=(150, 400)),
 )
 def sizes(p, rng, device):
@@ -123,10 +123,10 @@ def close(p, rng, device):
     return ratios(p, rng, 0.1)
 
 
-@experiment(standard=Design(Path(n=(1,)), NEAREST, trials=(1600, 4000)))
+@experiment(standard=Design(Path(n=(1,)), NEAREST, trials=(400, 1200)))
 def nearest(p, rng, device):
-    """delta = 0.01, one input, slopes that are mostly 0."""
-    return ratios(p, rng, 0.01)
+    """delta = 0.05, one input, slopes that are mostly 0."""
+    return ratios(p, rng, 0.05)
 
 
 def checked(name, measured, delta, **twins):
@@ -151,7 +151,7 @@ CLAIM = claim(
     checked(
         "rare slopes",
         nearest,
-        0.01,
+        0.05,
         sixth=Twin("a sixth of the width", statistic="ratio, a sixth of m"),
     ),
     bound(
