@@ -173,7 +173,7 @@ def test_comparisons_are_positive_where_the_order_holds_and_negative_where_not()
             for share in module.FEW:
                 found[f"{name}: test accuracy, kept {share}"] = 0.1 * rank
             for k in module.FEATURES:
-                found[f"{name}: transfer test risk {k}"] = 3.0**-rank
+                found[f"{name}: transfer test accuracy {k}"] = 0.2 * rank
         return found
 
     right = module.compared(numbers(names), names)
@@ -182,7 +182,7 @@ def test_comparisons_are_positive_where_the_order_holds_and_negative_where_not()
     assert len(decided) == 3 * 7
     assert all(right[key] > 0 > wrong[key] for key in decided)
     assert right["movement (1) to (0.5, 0.7)"] == pytest.approx(math.log(2))
-    assert right["transfer (1) to (0, 0.4)"] == pytest.approx(3 * math.log(3))
+    assert right["transfer (1) to (0, 0.4)"] == pytest.approx(0.6)
     assert right["pruning, beyond (1) to (0.5, 0.7)"] == pytest.approx(0.1 - 0.4)
 
 

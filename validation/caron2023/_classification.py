@@ -78,6 +78,8 @@ class Statistic:
         For each pair of neighbours that is decided: what a false twin says the difference exceeds.
     ratio : bool
         The difference is one of logarithms.
+    most : mapping of (str, str) to float
+        Where a few large differences would carry the mean, a difference counts up to this and no more.
     instead : mapping of str to str
         Twins of neighbours that differ in gamma, which put another statistic in its place: its name, and
         what is wrong, in words.
@@ -87,10 +89,12 @@ class Statistic:
     quantity: str
     excess: Mapping[tuple[str, str], float]
     ratio: bool = False
+    most: Mapping[tuple[str, str], float] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, step, value):
         """The statistics of a trial: the difference, and what is left of it above the false excess."""
+        value = min(value, self.most.get(step, math.inf))
         found = {f"{self.name} {step_name(step)}": value}
         if step in self.excess:
             found[f"{self.name}, beyond {step_name(step)}"] = value - self.excess[step]

@@ -8,8 +8,8 @@ Claim     Weights move more where gamma and alpha are smaller; models with small
           robust with respect to pruning; "pruning performance is improved as gamma becomes smaller".
 Measured  In each trial all networks, from the same weights and signs, on the same images and batches.
           Pruning keeps the nodes with the largest lambda_j ||w_tj||^2. It is decided where few nodes are
-          kept, a tenth, a twentieth and a fiftieth: by the mean of the test risks (cross-entropy, of which
-          the logarithm of a ratio) and of the test accuracies. The paper does not print alpha in Figure 12;
+          kept, a tenth, a twentieth and a fiftieth: by the mean of the test accuracies, and by that of the
+          logarithms of the test risks (cross-entropy). The paper does not print alpha in Figure 12;
           here 0.5, and none at gamma = 1. "Smaller gamma and/or alpha values are likely more robust" is
           decided for gamma; what alpha alone changes, from 0.7 to 0.5 at gamma = 0.5, is drawn: it is one or
           two per cent of the risk, and in the other direction.
@@ -73,8 +73,9 @@ SWEEP_STEPS = tuple(itertools.pairwise(SWEEP))
 MOVEMENT = Statistic(
     "movement",
     r"\overline{\log \max_j \|w_{tj} - w_{0j}\|} \text{, second} - \text{first}",
-    {FIRST: math.log(10), ALPHA_STEP: math.log(1.3), LAST: math.log(1.6)},
+    {FIRST: math.log(10), ALPHA_STEP: math.log(1.5), LAST: math.log(1.6)},
     ratio=True,
+    most={LAST: math.log(1.3)},
     instead={"median movement": "the median node, too, moves more"},
 )
 RISK = Statistic(
@@ -99,7 +100,7 @@ ACCURACY = Statistic(
     standard=Design(
         Path(n=(2500,), n_test=1000, m=600, filters=32, pool=2, steps=1000),
         {"activation": ["swish"]},
-        trials=(12, 18),
+        trials=(12, 27),
     ),
     paper=Design(
         Path(n=(45_000,), n_test=10_000, m=2000, filters=128, pool=1, steps=78_125),
