@@ -3,9 +3,9 @@
 A draw is a network of eq. (2) with weights from Assumption 2.3 and random signs. Both are spread evenly, and
 each draw alone keeps its law, so that means are unbiased:
 
-- the weights are the points of scrambled Sobol nets taken to the normal law, and in most experiments their
-  negatives; a batch has several independent nets. For d = 1 they are independent: there a net is so even that
-  its error, though below 1e-4, is rare and large rather than normal;
+- the weights are the points of scrambled Sobol nets taken to the normal law, and their negatives; a batch has
+  several independent nets. For d = 1, and where a mean vanishes, they are independent: there a net is so even
+  that its error, far below what matters, is now and then much larger, and has no normal law;
 - each set of weights meets 2 m' vectors of signs, m' the next power of two: the columns of a Hadamard matrix
   and their negatives, times one random vector of signs. The products of two signs then average to zero over
   the batch as they do in the mean.
@@ -84,17 +84,17 @@ OWN = {
 }
 
 
-def draw_weights(rng, nets, m, d, reflected):
-    """POINTS sets of weights for each net, shape (nets POINTS, m, d); with their negatives twice as many.
+def draw_weights(rng, nets, m, d, even):
+    """Sets of weights, shape (N, m, d): POINTS for each net, and their negatives.
 
-    For d = 1, SINGLE times as many independent sets.
+    Not ``even``, SINGLE times as many independent sets and no negatives; for d = 1 those and their negatives.
     """
-    if d == 1:
-        W = torch.from_numpy(rng.standard_normal((SINGLE * POINTS * nets, m, d)))
-    else:
+    if even and d > 1:
         parts = [qmc.Sobol(m * d, bits=BITS, rng=rng).random(POINTS) for _ in range(nets)]
         W = torch.from_numpy(ndtri(np.concatenate(parts) + 0.5**BITS / 2)).reshape(-1, m, d)
-    return torch.cat((W, -W)) if reflected else W
+    else:
+        W = torch.from_numpy(rng.standard_normal((SINGLE * POINTS * nets, m, d)))
+    return torch.cat((W, -W)) if even else W
 
 
 def draw_signs(rng, m):
@@ -140,9 +140,9 @@ def initial_rates(W, signs, scales, X, y, sigma, points=None):
     return Rates(weights, (at @ at.T / d) * (half + half.mT))
 
 
-def mean_rates(p, rng, X, y, sigma, points=None, reflected=True):
-    """Rates averaged over a batch of POINTS p.nets networks of p.m neurons, or of twice as many."""
-    W = draw_weights(rng, p.nets, p.m, X.shape[1], reflected)
+def mean_rates(p, rng, X, y, sigma, points=None, even=True):
+    """Rates averaged over a batch of networks of p.m neurons, in p.nets nets."""
+    W = draw_weights(rng, p.nets, p.m, X.shape[1], even)
     scales = scales_for(p.m, p.gamma)
     signs = draw_signs(rng, p.m)
     found = initial_rates(W, signs, scales, X, y, sigma, points)

@@ -14,7 +14,7 @@ Error     It can vanish: for orthogonal points x_k and x_l the kernel is zero at
 Corrected The expected change is bounded away from zero if gamma < 1, x_k . x_l is not zero, and nor is the
           bracket of Theorem 4.4, as for points with positive entries and softplus. Measured in whole networks
           of growing width: minus the mean rate over its unit at infinite width, which is above zero, or (for
-          that constant) zero. Draws are spread evenly (see `_rates`).
+          that constant) zero.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def vanishing(activations, angles, floor):
 def rate(p, rng, X, at, sigma):
     """Minus the mean rate of Theta(x_k, x_l) over its unit at infinite width, and the scale of this width."""
     y = torch.from_numpy(rng.uniform(-1, 1, len(X)))
-    moved, lam = mean_rates(p, rng, X, y, sigma, at)
+    moved, lam = mean_rates(p, rng, X, y, sigma, at, even=False)
     limit = (1 - p.gamma) ** 2 * (0.5 if p.gamma == 0 else zipf_power_sum(ALPHA, 2.0))
     per_unit = limit * unit(X, at, sigma)
     return -float(moved.kernel[0, 1]) / per_unit, float((lam**2).sum()) / limit
@@ -126,12 +126,12 @@ def rate(p, rng, X, at, sigma):
 
 @experiment(
     quick=Design(
-        Path(m=(4,)), {"activation": ["softplus"], "gamma": [0.5], "d": [2], "nets": [2]}, trials=(16, 40)
+        Path(m=(4,)), {"activation": ["softplus"], "gamma": [0.5], "d": [2], "nets": [4]}, trials=(16, 40)
     ),
     standard=Design(
-        Path(m=(4, 32)),
-        {"activation": ["softplus", "reduced_swish"], "gamma": [0.0, 0.5], "d": [2], "nets": [2]},
-        trials=(16, 60),
+        Path(m=(4, 16)),
+        {"activation": ["softplus", "reduced_swish"], "gamma": [0.0, 0.5], "d": [2], "nets": [4]},
+        trials=(20, 60),
     ),
 )
 def moving(p, rng, device):
@@ -151,8 +151,8 @@ def fixed(name, d):
 
 
 @experiment(
-    quick=Design(Path(m=(4,)), {"gamma": [0.5], "d": [2], "nets": [2]}, trials=(16, 40)),
-    standard=Design(Path(m=(4, 32)), {"gamma": [0.0, 0.5], "d": [2], "nets": [2]}, trials=(16, 60)),
+    quick=Design(Path(m=(4,)), {"gamma": [0.5], "d": [2], "nets": [8]}, trials=(16, 40)),
+    standard=Design(Path(m=(4, 16)), {"gamma": [0.0, 0.5], "d": [2], "nets": [8]}, trials=(20, 60)),
 )
 def still(p, rng, device):
     """One input, and both points there: the rate for the bent softplus, and for softplus itself."""
@@ -205,7 +205,7 @@ corrected = claim(
         quantity=r"\text{the mean of } \tfrac{d\Theta_m(x_1, x_1)}{dt}"
         r" \text{ for the bent softplus, over its unit}",
         target=0,
-        tolerance=0.005,
+        tolerance=0.01,
         twins={
             "softplus": Twin("softplus itself", statistic="softplus"),
             "some": Twin("five percent of the unit", target=0.05, tolerance=0.2),

@@ -12,7 +12,7 @@ Error     The sum can vanish: for odd sigma, such as tanh, g_1 = 0 and no expect
 Corrected The expected change is not zero if gamma < 1, lambda~_j > 0 and sum_i x_i g_1(x_i) is not zero, as
           for inputs with positive entries and softplus; else it is zero. Measured in whole networks of
           growing width: the mean of dw_1/dt against its direction, over its unit at infinite width, which is
-          above zero, or zero. Draws are spread evenly (see `_rates`).
+          above zero, or zero.
 """
 
 from __future__ import annotations
@@ -80,19 +80,19 @@ def vanishing(activations, counts, floor):
 def along(p, rng, X, sigma, direction):
     """The mean of dw_1/dt along a direction, over its unit at infinite width."""
     y = torch.from_numpy(rng.uniform(-1, 1, len(X)))
-    moved, lam = mean_rates(p, rng, X, y, sigma, reflected=False)
+    moved, lam = mean_rates(p, rng, X, y, sigma, even=False)
     limit = (1 - p.gamma) * (0.5 if p.gamma == 0 else float(zipf_weights(1, ALPHA)[0]))
     return float(moved.weights[0] @ direction) / (limit * unit(X, sigma)), float(lam[0]) / limit
 
 
 @experiment(
     quick=Design(
-        Path(m=(4,)), {"activation": ["softplus"], "gamma": [0.5], "d": [2], "nets": [2]}, trials=(16, 40)
+        Path(m=(4,)), {"activation": ["softplus"], "gamma": [0.5], "d": [2], "nets": [4]}, trials=(16, 40)
     ),
     standard=Design(
-        Path(m=(4, 32)),
-        {"activation": EVEN, "gamma": [0.0, 0.5], "d": [2], "nets": [2]},
-        trials=(16, 60),
+        Path(m=(4, 16)),
+        {"activation": EVEN, "gamma": [0.0, 0.5], "d": [2], "nets": [4]},
+        trials=(20, 60),
     ),
 )
 def moving(p, rng, device):
@@ -107,12 +107,12 @@ def moving(p, rng, device):
 
 @experiment(
     quick=Design(
-        Path(m=(4,)), {"case": ["odd", "fan"], "gamma": [0.5], "d": [2], "nets": [2]}, trials=(16, 40)
+        Path(m=(4,)), {"case": ["odd", "fan"], "gamma": [0.5], "d": [2], "nets": [8]}, trials=(16, 40)
     ),
     standard=Design(
-        Path(m=(4, 32)),
-        {"case": ["odd", "sine", "fan"], "gamma": [0.0, 0.5], "d": [2], "nets": [2]},
-        trials=(16, 60),
+        Path(m=(4, 16)),
+        {"case": ["odd", "sine", "fan"], "gamma": [0.0, 0.5], "d": [2], "nets": [8]},
+        trials=(20, 60),
     ),
 )
 def still(p, rng, device):

@@ -97,7 +97,7 @@ def relu(p, rng, device):
     quick=Design(Path(d=(3,)), {"activation": ["tanh"], **SMALL}, trials=(16, 60)),
     standard=Design(
         Path(d=(1, 3, 10)),
-        {"activation": ["tanh", "centred_softplus"], **GRID},
+        {"activation": ["tanh", "centred_softplus"], **GRID, "nets": [8]},
         trials=(20, 80),
         only=scales_once,
     ),
@@ -107,7 +107,7 @@ def signed(p, rng, device):
     sigma = admitted(p.activation)
     X = scaled(torch.from_numpy(rng.standard_normal((p.n, p.d))), torch.from_numpy(rng.uniform(0.3, 1, p.n)))
     y = torch.from_numpy(rng.uniform(-BIGGEST_TARGET, BIGGEST_TARGET, p.n))
-    moved, lam = mean_rates(p, rng, X, y, sigma, reflected=False)
+    moved, lam = mean_rates(p, rng, X, y, sigma, even=False)
     used = lam > 0
     s = X.norm(dim=1, keepdim=True) / math.sqrt(p.d)  # (n, 1)
     square, _ = gaussian_mean(lambda u: (sigma.phi(s * u) * sigma.dphi(s * u)) ** 2)

@@ -39,7 +39,7 @@ def scales_once(values):
 
 def designs(activations, few):
     """Three dimensions for all activations; in quick two for a few of them."""
-    small = {"activation": few, "n": [1], "gamma": [0.5], "m": [4], "nets": [8]}
+    small = {"activation": few, "n": [1], "gamma": [0.5], "m": [4], "nets": [4]}
     grid = {"activation": activations, "n": [1, 3], "gamma": [0.0, 0.5, 1.0], "m": [4], "nets": [8]}
     return {
         "quick": Design(Path(d=(1, 3)), small, trials=(16, 60)),

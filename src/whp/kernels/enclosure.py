@@ -21,6 +21,7 @@ EPS = torch.finfo(torch.float64).eps
 TINY = torch.finfo(torch.float64).tiny
 ROUNDING = 4 * EPS  # of one operation, the library's functions included (they are good to one unit)
 LARGEST_EXPONENT = 300  # the line is searched to 2^300, whose square is still a number
+FAR = 2.0**150  # what is larger out there than nearer by is taken to be unbounded
 MOST_CELLS = 1 << 20
 MOST_ROUNDS = 80
 
@@ -123,26 +124,30 @@ def supremum(f: Callable[[Any], Any], *, tolerance: float = 1e-8) -> Interval:
     InputError
         If a function's range is not known.
     MeasurementError
-        If the width is not reached, as for a function that is unbounded.
+        If the width is not reached, or values beyond 2^150 are larger than nearer by: it may be unbounded.
     """
     powers = 2.0 ** torch.arange(-2, LARGEST_EXPONENT + 1, dtype=torch.float64)
     ends = torch.cat((-powers.flip(0), powers.new_zeros(1), powers))
     low, high = ends[:-1], ends[1:]
-    best = biggest = 0.0
+    best = near = biggest = 0.0
     for _ in range(MOST_ROUNDS):
         middle = low + (high - low) / 2
-        best = max(best, float(_size(f(Enclosure(middle, middle))).low.max()))
+        value = _size(f(Enclosure(middle, middle))).low
+        best = max(best, float(value.max()))
+        near = max(near, float(torch.where(middle.abs() < FAR, value, 0.0).max()))
         top = _size(f(Enclosure(low, high))).high.nan_to_num(nan=math.inf)
         limit = best + tolerance * best + TINY
         keep = top > limit
         if not bool(keep.any()):
-            return Interval(best, max(best, limit))
+            break
         biggest = float(top.max())
         if int(keep.sum()) > MOST_CELLS:
             break
         low, middle, high = low[keep], middle[keep], high[keep]
         low, high = torch.cat((low, middle)), torch.cat((middle, high))
-    rule = f"enclosed to {tolerance:g} (it may be infinite)"
+    if not bool(keep.any()) and near >= best * (1 - tolerance):
+        return Interval(best, limit)
+    rule = f"enclosed to {tolerance:g} (it may be unbounded)"
     raise MeasurementError(f"the supremum must be {rule}, got [{best:g}, {biggest:g}]")
 
 
