@@ -5,7 +5,7 @@
 The flow is one initialisation at m = 10^7 (and 2 x 10^7), n = d = 2 with orthonormal inputs and |y| <= 0.1,
 to a loss of 1e-6 of its start, in a process of its own whose largest resident memory counts. The loop is
 gradient descent at m = 2000, n = 100, d = 50 in single precision on one thread, whole trainings in turn; the
-fastest of each side counts. And the error of the flow's outputs at its tolerances, against an independent integrator.
+fastest of each side counts. And errors of the flow's outputs at its tolerances, against another integrator.
 """
 
 from __future__ import annotations
