@@ -16,7 +16,8 @@ from whp.models.node_network import NodeScaled
 from whp.models.node_scales import node_scales
 
 STOP = 1e-4
-"""Where a flow ends: by then nothing moves that could change a supremum over time by a hundredth."""
+"""Where a flow ends: a hundredth of the first residual is left. Suprema are taken over its steps, so from
+below: of the movement by a hundredth or so, of the change of the NTG matrix by a tenth (it may turn back)."""
 
 
 @dataclass(frozen=True)
