@@ -129,7 +129,7 @@ def rate(p, rng, X, at, sigma):
         Path(m=(4,)), {"activation": ["softplus"], "gamma": [0.5], "d": [2], "nets": [4]}, trials=(16, 40)
     ),
     standard=Design(
-        Path(m=(4, 16)),
+        Path(m=(4, 8)),
         {"activation": ["softplus", "reduced_swish"], "gamma": [0.0, 0.5], "d": [2], "nets": [4]},
         trials=(20, 60),
     ),
@@ -152,7 +152,7 @@ def fixed(name, d):
 
 @experiment(
     quick=Design(Path(m=(4,)), {"gamma": [0.5], "d": [2], "nets": [8]}, trials=(16, 40)),
-    standard=Design(Path(m=(4, 16)), {"gamma": [0.0, 0.5], "d": [2], "nets": [8]}, trials=(20, 60)),
+    standard=Design(Path(m=(4, 8)), {"gamma": [0.0, 0.5], "d": [2], "nets": [8]}, trials=(20, 60)),
 )
 def still(p, rng, device):
     """One input, and both points there: the rate for the bent softplus, and for softplus itself."""
