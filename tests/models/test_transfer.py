@@ -102,7 +102,8 @@ class TestExternal:
         X = x.repeat(1, 1, 20)
         y = x[0].abs()
         net = train_external(np.random.default_rng(0), X, y, steps=2000)
-        # The network starts far from |x|; a line fits it no better than its variance of about 0.36.
+        # A line fits |x| no better than its variance of 0.36. In 40 streams the logarithm of the error had
+        # mean -15 and standard deviation 2: it is above log 0.01 with probability below 1e-6.
         assert (net(X)[0] - y).square().mean() < 0.01
 
     def test_a_rate_that_is_too_large_is_said(self):
