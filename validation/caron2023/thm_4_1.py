@@ -15,8 +15,8 @@ Times     Networks are trained to a millionth of their first loss; what is still
           proof of Lemma E.1 and added. Until then they are looked at at sixteen times from 0.1 / kappa_n
           on. (b) is measured as the mean rate from zero to t: at t = 0 it is equality.
 Looseness (a) and (b): 4 / gamma, as the smallest eigenvalue stays near kappa_n, of which the proof keeps the
-          symmetrical part alone. (c): 30 to 140. (d): 2000 to 40,000; the NTG changes like sum_j lambda_mj^2,
-          and a fiftieth of the first term alone would do.
+          symmetrical part alone. (c): 30 to 150. (d): 2000 to 30,000; the NTG changes like sum_j lambda_mj^2,
+          and a tenth of the first term alone would do.
 Beyond    m = 2000, below the threshold (10^7 at n = 4; 10^13 to 10^18 at n = 20 and 40), until the loss is a
           millionth and without what comes later: all four hold there too.
 """

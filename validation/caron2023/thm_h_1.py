@@ -10,7 +10,7 @@ Measured  Regime met: assumptions, kappa_n, C_1 and M as in `thm_4_1`; eta is 0.
           s >= 1 (at s = 0 there is equality), until the loss is a millionth of the first one.
 Looseness A factor of 4 / gamma in the rate: a step takes 2 eta kappa_n from the logarithm, not
           eta gamma kappa_n / 2. The limit of eta is of order n^(-2): 30 times it converges too, below.
-Beyond    m = 2000, below the threshold, at the printed rate and at 30 times that, 1000 steps.
+Beyond    m = 2000, below the threshold, at the printed rate and at 30 times that, 500 steps.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from whp.models.node_scales import node_scales
 from ._convergence import STOP, Cell, Setting, change_ahead, design, met, narrow, over
 
 SHARE = 0.99
-LONGEST = 1000
+LONGEST = 500
 NTK = (2, "tanh", 1.0, 0.5, "orthonormal")
 HALF = (2, "tanh", 0.5, 0.5, "orthonormal")
 MOST = (2, "tanh", 0.75, 0.4, "orthonormal")
