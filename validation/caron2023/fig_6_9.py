@@ -143,7 +143,7 @@ def differences(found, name):
         "weights, alpha 0.7 to 0.5": weights[STEEP] - weights[MILD],
         "NTG, gamma 1 to 0.5, every set": difference(ntg, HALVES, [EVEN]),
         "NTG, gamma 0.5 to 0, every set": ntg[PURE] - ntg[STEEP],
-        "NTG, alpha 0.7 to 0.5": ntg[STEEP] - ntg[MILD],
+        "NTG, alpha 0.7 to 0.5, every set": ntg[STEEP] - ntg[MILD],
         "transfer, gamma 1 to 0.5": difference(risk, [EVEN], HALVES),
         "transfer, gamma 0.5 to 0": difference(risk, HALVES, [PURE]),
     }
@@ -160,7 +160,7 @@ FACTORS = {
     "weights, alpha 0.7 to 0.5": 2,
     "NTG, gamma 1 to 0.5, every set": 40,
     "NTG, gamma 0.5 to 0, every set": 5,
-    "NTG, alpha 0.7 to 0.5": 3,
+    "NTG, alpha 0.7 to 0.5, every set": 3,
     "transfer, gamma 1 to 0.5": 4,
     "transfer, gamma 0.5 to 0": 4,
     "eigenvalue, gamma 1 to 0.5": 3,
