@@ -28,7 +28,7 @@ def move(m, gamma, seed):
 
 
 def test_all_vanishes_for_gamma_one_and_nothing_below():
-    """Medians of nine: single networks vary by 0.15 and 0.18 in logarithms, so the bounds are six sigma off."""
+    """Medians of nine: single ones vary by 0.15 and 0.18 in logarithms, so the bounds are six sigma off."""
     found = {
         (m, gamma): np.median(np.log([move(m, gamma, seed) for seed in range(9)]), axis=0)
         for m in (128, 2048)

@@ -130,7 +130,7 @@ def paired(p, rng, device):
     return values
 
 
-ENDS = (-0.25, 0.25)
+ENDS = (-0.1, 0.1)
 """Where a step is cut off: a single one that is very large decides nothing."""
 
 TWIN = {

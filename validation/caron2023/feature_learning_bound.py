@@ -111,7 +111,7 @@ def searched(check, sequences, **others):
     return search(
         check,
         given={"sequence": st.sampled_from(sequences), "gamma": GAMMA, **others},
-        examples=(40, 200, 1000),
+        examples=(25, 200, 1000),
         tolerance=TOLERANCE,
         shrink=check is bound_c,
     )

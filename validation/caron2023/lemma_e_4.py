@@ -38,7 +38,7 @@ from whp.models.node_network import span_coordinates
 from ._balls import INPUTS, RADII, inputs, parts, radii, scales
 
 TOLERANCE = 1e-9
-EXAMPLES = (20, 250, 5000)
+EXAMPLES = (14, 250, 5000)
 SHARP = 400.0
 
 
