@@ -43,7 +43,7 @@ MOVEMENT = Statistic(
     r"\overline{\log \max_j \|w_{tj} - w_{0j}\|} \text{, second} - \text{first}",
     {FIRST: math.log(10), ALPHA_STEP: math.log(1.5), LAST: math.log(20), ENDS: math.log(100)},
     ratio=True,
-    most={LAST: math.log(1.5)},
+    most={ALPHA_STEP: math.log(1.15), LAST: math.log(1.5)},
     instead={"median movement": "the median node, too, moves more"},
 )
 CHANGE = Statistic(
@@ -63,6 +63,7 @@ TRAINING = Statistic(
     r"\overline{\log \mathrm{risk}_t} \text{, second} - \text{first}",
     {FIRST: math.log(1.1), LAST: math.log(2), ENDS: math.log(3)},
     ratio=True,
+    most={LAST: math.log(1.35)},
 )
 PRUNING = Statistic(
     "pruning",
