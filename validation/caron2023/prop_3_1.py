@@ -9,7 +9,7 @@ Claim     (6): almost surely Theta_m -> Theta_inf = gamma Theta* + (1 - gamma) (
           Theta_inf|_{ik} <= (|x_i . x_k| / d) (gamma |mean_{j <= m} f_j - E f| + 2 (1 - gamma)
           (1 - sum_{j <= m} lambda~_j)).
 Measured  Limit: sup over all m' from m to 4 m of |Theta_m' - Theta_inf|_F on one sequence (in the mean over
-          six); almost sure convergence says that such suprema vanish. What the series has beyond J = 4 m is
+          16); almost sure convergence says that such suprema vanish. What the series has beyond J = 4 m is
           taken at its mean, Theta* sum_{j > J} lambda~_j, and a bound of its root mean square deviation from
           that is added, (1 - gamma) |X X^T / d|_F (sum_{j > J} lambda~_j^2)^(1/2). At gamma = 1 the distance
           falls like m^(-1/2), at gamma = 0 like m^(1 - 1/alpha), in between like the slower. At alpha = 0.9
@@ -34,7 +34,7 @@ from ._sequences import EXAMPLES, SCALES
 from ._sequences import sequence as any_sequence
 
 WINDOW = 4
-SEQUENCES = 6
+SEQUENCES = 16
 
 
 def cells(*kept):
@@ -44,18 +44,18 @@ def cells(*kept):
 
 @experiment(
     quick=Design(
-        Path(m=geometric(100, 3000, 4), n=2, d=3),
+        Path(m=geometric(50, 1500, 4), n=2, d=3),
         {"activation": ["relu"], "gamma": [0.0, 0.5], "alpha": [0.5]},
         trials=(16, 40),
     ),
     standard=Design(
-        Path(m=geometric(100, 8000, 5), n=2, d=5),
+        Path(m=geometric(50, 3000, 5), n=2, d=5),
         {
             "activation": ["tanh", "softplus", "relu"],
             "gamma": [0.0, 0.5, 1.0],
             "alpha": [0.4, 0.5, 0.7],
         },
-        trials=(36, 60),
+        trials=(24, 80),
         only=cells(
             ("tanh", 0.0, 0.4),
             ("tanh", 0.5, 0.5),
@@ -67,7 +67,7 @@ def cells(*kept):
     ),
 )
 def along(p, rng, device):
-    """The largest distance from Theta_inf over m' = m..4m, and from two others: means over six sequences."""
+    """The largest distance from Theta_inf over m' = m..4m, and from two others: means over 16 sequences."""
     X, top = inputs(p.n, p.d, p.activation), WINDOW * p.m
     A, weights = X.terms(rng, SEQUENCES, top), sequence(p.alpha, top)  # (pairs, sequences, top)
     total = weights.cumsum(0)[p.m - 1 :]

@@ -107,6 +107,7 @@ def power_sums(p, rng, device):
             f"sum, r = {r:g}": abs(whole - limiting),
             f"second, r = {r:g}": abs(part - limiting),
             f"ratio, r = {r:g}": abs(1 - part / whole),
+            f"second, r = {r:g}, no factor": abs(part - sequence),
             f"sum, r = {r:g}, no power": abs(whole - (1 - p.gamma) * sequence),
             f"sum, r = {r:g}, no factor": abs(whole - sequence),
         }
@@ -153,19 +154,23 @@ RATIO = r"\left|1 - \sum_j (\lambda^{(2)}_{m,j})^r / \sum_j \lambda_{m,j}^r\righ
 def limits(gamma, measured):
     """Both sums have the printed limit, for every power."""
     for r in POWERS:
-        twins = {}
-        if gamma != "1":
-            twins = {
-                "factor": ("without (1 - gamma)^r", {"statistic": f"sum, r = {r:g}, no factor"}),
-                "one": ("r = 1", {"statistic": "sum, r = 1"}),
-            }
+        twins = {
+            "factor": ("without (1 - gamma)^r", {"statistic": f"sum, r = {r:g}, no factor"}),
+            "one": ("r = 1", {"statistic": "sum, r = 1"}),
+        }
         if gamma != "1" and r > POWERS[0]:  # near r = 1 the power changes little
             words = "(1 - gamma) without the power r"
             twins["power"] = (words, {"statistic": f"sum, r = {r:g}, no power"})
         yield tends(
             f"(11) limit, r = {r:g}, gamma {gamma}", measured, f"sum, r = {r:g}", SUM + f"{r:g}", **twins
         )
-    yield tends(f"(11) limit of the second sum, gamma {gamma}", measured, "second, r = 2", SECOND + "2")
+    yield tends(
+        f"(11) limit of the second sum, gamma {gamma}",
+        measured,
+        "second, r = 2",
+        SECOND + "2",
+        factor=("without (1 - gamma)^r", {"statistic": "second, r = 2, no factor"}),
+    )
 
 
 def relation(gamma, measured, powers):
