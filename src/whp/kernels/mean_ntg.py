@@ -84,9 +84,9 @@ def kappa(X: Tensor, activation: Activation) -> Kappa:
     Notes
     -----
     By Weyl's inequality the eigenvalue moves by at most the Frobenius norm of the error. An entry's error is
-    that of its expectation (the expansion's certified remainder, and the difference between the last two
-    steps of the quadrature of its coefficients; for closed forms, rounding, which grows towards parallel
-    inputs) times :math:`|x_i \cdot x_k| / d`, and the rounding of that product.
+    that of its expectation (four times the expansion's certified remainder, which covers the difference
+    between the last two steps of the quadrature of all its coefficients; for closed forms, rounding, which
+    grows towards parallel inputs) times :math:`|x_i \cdot x_k| / d`, and the rounding of that product.
 
     Source: caron2023, Section 3.
     """
@@ -97,7 +97,7 @@ def kappa(X: Tensor, activation: Activation) -> Kappa:
     scale = torch.sqrt(a[:, None] * a)  # (n, n), at least |c|
     product = 2 * d * EPS * scale  # rounding of c
     second = activation.sup_dphi**2
-    expectation = torch.full_like(scale, 2 * TOLERANCE[torch.float64] * second)
+    expectation = torch.full_like(scale, 4 * TOLERANCE[torch.float64] * second)
     if not activation.smooth:
         # For a step of height 1 - s at 0 the derivative in c is (1 - s)^2 / (2 pi sqrt(ab - c^2)).
         rho = ((X @ X.mT) / (d * scale.clamp_min(torch.finfo(torch.float64).tiny))).abs().clamp_max(1)
