@@ -28,9 +28,10 @@ Measured  In each trial all networks, from the same weights and signs, on the sa
 Sizes     Off the paper profile images are fewer and averaged over squares to 7 x 7, networks narrower, and
           the rate is larger: `steps` at `rate` reach the time that steps * rate at the printed rate of 1
           reach, 62,500 in standard. At this rate the heaviest node of gamma = 0 overshoots in one trial of
-          ten, which moves it far more; at twice the rate in half of the trials; the orders are the same. The external network has fewer steps. In paper 10,000
-          training images are needed: of the subset that `whp data fetch mnist` finds in a package there are
-          4,000, so the whole data set has to be given to it by --data-dir.
+          ten, which moves it far more; at twice the rate in half of the trials; the orders are the same. The
+          external network has fewer steps. In paper 10,000 training images are needed: of the subset that
+          `whp data fetch mnist` finds in a package there are 4,000, so the whole data set has to be
+          given to it by --data-dir.
 """
 
 from __future__ import annotations
