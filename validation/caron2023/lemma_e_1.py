@@ -171,7 +171,7 @@ lemma = claim(
     loose(
         "decay",
         r"\zeta t / \log(L_m(W_0) / L_m(W_t)) \text{ at the last } t",
-        quarter=Twin("four times zeta", bound=0.25),
+        double=Twin("2 zeta in place of zeta", bound=0.5),
     ),
     loose(
         "movement",
