@@ -63,7 +63,7 @@ TRAINING = Statistic(
     r"\overline{\log \mathrm{risk}_t} \text{, second} - \text{first}",
     {FIRST: math.log(1.1), LAST: math.log(2), ENDS: math.log(3)},
     ratio=True,
-    most={LAST: math.log(1.35)},
+    most={LAST: math.log(1.45)},
 )
 PRUNING = Statistic(
     "pruning",
