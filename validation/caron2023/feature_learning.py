@@ -78,7 +78,7 @@ def middle(rng, p):
         Path(m=geometric(64, 1024, 4), networks=1), {"gamma": [1.0], "activation": ["tanh"]}, (8, 40)
     ),
     standard=Design(
-        Path(m=geometric(64, 8192, 5), networks=3), {"gamma": [1.0], "activation": ACTIVATIONS}, (8, 40)
+        Path(m=geometric(64, 8192, 5), networks=3), {"gamma": [1.0], "activation": ACTIVATIONS}, (18, 40)
     ),
     paper=Design(
         Path(m=geometric(64, 65536, 6), networks=3), {"gamma": [1.0], "activation": ACTIVATIONS}, (8, 40)
@@ -95,7 +95,7 @@ def symmetrical(p, rng, device):
     standard=Design(
         Path(m=geometric(64, 8192, 5), networks=3),
         {"gamma": BELOW, "activation": ACTIVATIONS},
-        (8, 40),
+        (12, 40),
         only=lambda cell: cell["gamma"] != 0.5 or cell["activation"] == "tanh",
     ),
     paper=Design(
@@ -113,7 +113,7 @@ ALPHAS = [(0.5, 0.8), (0.5, 0.5), (0.5, 0.3)]
 
 @experiment(
     quick=Design(Path(m=(300,)), {"activation": ["tanh"]}, (20, 100)),
-    standard=Design(Path(m=(1000,)), {"activation": ACTIVATIONS}, (20, 150)),
+    standard=Design(Path(m=(1000,)), {"activation": ACTIVATIONS}, (45, 150)),
 )
 def paired(p, rng, device):
     """By how much more moves at the step with least, in logarithms; all from the same weights."""

@@ -101,7 +101,9 @@ def draw(p, rng, n, d, size):
         Path(m=(20, 1000)),
         {"inputs": list(INPUTS), "radii": list(RADII), "gamma": [1.0, 0.5]},
         trials=(150, 400),
-        only=lambda cell: cell["inputs"] == "cluster" or (cell["radii"] == "root") == (cell["gamma"] < 1),
+        only=lambda cell: (
+            cell["inputs"] == "cluster" or (cell["radii"], cell["gamma"]) in (("root", 0.5), ("equal", 1.0))
+        ),
     ),
 )
 def bounded(p, rng, device):
