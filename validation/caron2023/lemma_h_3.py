@@ -7,9 +7,8 @@ Claim     For all s, ||y - u_{s+1}||^2 <= (1 - 2 eta eig_min(Theta(s)) + 2 eta^2
 Measured  What the left side has above the right side, over the right side. Nothing is random about it, and
           W_s is whatever the steps before made of it, so one step from any weights is tried: inputs that
           Assumption 2.1 admits (n = 1 to 6, d = 1 to 30), far apart or nearly parallel, any weights and
-          gamma, residuals from 1e-2 to 50, eta n / d from 1e-3 to 1e3, tanh, softplus, sigmoid with their M;
-          by gradient ascent too, in W, inputs, residual and rate of one to three nodes. And all steps of
-          descents at m = 200, d = 10, n = 8, whose quotients say how loose the bound is.
+          gamma, residuals from 1e-2 to 50, eta n / d from 1e-3 to 1e3, tanh, softplus, sigmoid with their M.
+          And all steps of descents at m = 200, d = 10, n = 8, whose quotients say how loose the bound is.
 Attained  In the limit of small residuals for n = 1, and for large eta with parallel inputs, where
           sigma' = 1; so the factors 2 of eig_min and n^2 / d^2 cannot be better. The term with M is twice
           what its integral gives (the proof bounds r by eta under the integral from 0 to eta).
