@@ -1,4 +1,4 @@
-"""The FAIL of caron2023.feature_learning_bound_c by exact fractions, without code of the library."""
+"""The FAIL of caron2023.feature_learning_bound_c_each by exact fractions, without code of the library."""
 
 from __future__ import annotations
 

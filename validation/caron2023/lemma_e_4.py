@@ -10,8 +10,9 @@ Measured  Left side over right side, less one. For any inputs that Assumption 2.
           200), any gamma, c of three kinds over six orders of magnitude, m = 1 to 12 nodes, W is searched for
           in the balls (`whp.models.node_balls`). And by gradient ascent in W_0, W and u for one node, from
           inputs that are nearly parallel. tanh, softplus, sigmoid, for which M is computed and
-          Assumption 2.2 checked, and one that Assumption 2.2 admits as well, sigma' close to a straight line
-          that is cut off at -1 and 1: there sigma' = 1 and |sigma''| = M nearly at the same place.
+          Assumption 2.2 checked, and one that Assumption 2.2 admits by its formula (`Corner`), sigma' close
+          to a straight line that is cut off at -1 and 1: there sigma' = 1 and |sigma''| = M nearly at the
+          same place.
 Attained  For the last activation the quotient of the two sides comes to 0.97 (n = 1, m = 1, gamma = 1,
           w_0 x / sqrt d = 1, small c), and the supremum over all activations is 1: the constants cannot be
           better. For tanh it is 0.74, the largest of sigma' |sigma''| / M. The second term alone is
@@ -46,7 +47,9 @@ SHARP = 400.0
 class Corner:
     """sigma' = (softplus(b (z + 1)) - softplus(b (z - 1))) / b - 1, b = 400: nearly z, cut off at -1 and 1.
 
-    |sigma'| < 1, 0 < sigma'' < 1, analytic, not a polynomial; sigma itself is not needed.
+    sigma'' is a difference of two values of the logistic function, the first of the larger argument, and so
+    in (0, 1): M = 1. sigma' rises from -1 to 1, so |sigma'| < 1. Analytic, and not a polynomial, as sigma'
+    is bounded and not constant. sigma itself is not needed.
     """
 
     name: str = "corner"
@@ -251,7 +254,8 @@ lemma = claim(
     locus="Lemma E.4, (23)",
     regime="met",
     assumptions=(
-        r"Assumptions 2.1 and 2.2, checked by computation: tanh, softplus, sigmoid with their $M$, and a"
-        r" cut-off line with $M = 1$.",
+        r"Assumption 2.1, checked by computation. Assumption 2.2, checked by computation for tanh, softplus"
+        r" and sigmoid with their $M$; for a cut-off line, $\sigma'(z) = (\log(1 + e^{400 (z + 1)}) -"
+        r" \log(1 + e^{400 (z - 1)})) / 400 - 1$ with $M = 1$, by its formula.",
     ),
 )
