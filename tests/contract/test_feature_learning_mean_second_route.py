@@ -92,3 +92,33 @@ def test_a_constant_off_softplus_stops_the_kernel_at_a_point():
     assert abs(mean_rate(constant)) < 1e-15
     assert abs(mean_rate(0.0)) > 0.01
     assert abs(mean_rate(1.1 * constant)) > 0.001
+
+
+@pytest.mark.parametrize("angle", [90.0, 60.0])
+def test_the_same_constant_stops_the_whole_matrix_of_orthogonal_inputs(angle):
+    """n = d = 2: the mean rate of every entry of the NTG matrix, by differentiating (3) and (4)."""
+    X = fan([0.0, angle], norm=1.0)
+    X[X.abs() < 1e-15] = 0
+    nodes, weights = plane()
+
+    z = nodes[:, 0] / math.sqrt(2)  # at an input of norm one
+    slope = torch.sigmoid(z)
+    weight = weights * slope * (1 - slope) * slope**2
+    constant = float((weight @ SOFTPLUS(z)) / weight.sum())
+
+    def sigma(z):
+        return SOFTPLUS(z) - constant
+
+    def kernel(w):
+        slopes = torch.sigmoid(X @ w / math.sqrt(2))
+        return (X @ X.T) / 2 * torch.outer(slopes, slopes)
+
+    def rate(w, a):
+        def loss(w):
+            return 0.5 * ((0.4 - a * sigma(X @ w / math.sqrt(2))) ** 2).sum()
+
+        return -torch.func.jacrev(kernel)(w) @ torch.func.grad(loss)(w)
+
+    both = [torch.func.vmap(rate, (0, None))(nodes, a) for a in (-1.0, 1.0)]
+    mean = torch.tensordot(weights, (both[0] + both[1]) / 2, dims=1)
+    assert (float(mean.norm()) < 1e-14) == (angle == 90.0)

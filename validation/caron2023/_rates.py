@@ -140,9 +140,9 @@ def initial_rates(W, signs, scales, X, y, sigma, points=None):
     return Rates(weights, (at @ at.T / d) * (half + half.mT))
 
 
-def mean_rates(p, rng, X, y, sigma, points=None, even=True):
-    """Rates averaged over a batch of networks of p.m neurons, in p.nets nets."""
-    W = draw_weights(rng, p.nets, p.m, X.shape[1], even)
+def mean_rates(p, rng, X, y, sigma, points=None, even=True, nets=None):
+    """Rates averaged over a batch of networks of p.m neurons, in p.nets nets or as many as given."""
+    W = draw_weights(rng, p.nets if nets is None else nets, p.m, X.shape[1], even)
     scales = scales_for(p.m, p.gamma)
     signs = draw_signs(rng, p.m)
     found = initial_rates(W, signs, scales, X, y, sigma, points)
