@@ -172,6 +172,7 @@ def test_comparisons_are_positive_where_the_order_holds_and_negative_where_not()
             found[f"{name}: median movement"] = 2.0**rank
             for share in module.FEW:
                 found[f"{name}: test accuracy, kept {share}"] = 0.1 * rank
+                found[f"{name}: test risk, kept {share}"] = 2.0**-rank
             for k in module.FEATURES:
                 found[f"{name}: transfer test accuracy {k}"] = 0.2 * rank
         return found
@@ -179,12 +180,32 @@ def test_comparisons_are_positive_where_the_order_holds_and_negative_where_not()
     right = module.compared(numbers(names), names)
     wrong = module.compared(numbers(names[::-1]), names)
     decided = [key for key in right if "beyond" not in key]
-    assert len(decided) == 3 * 7
+    assert len(decided) == 3 * 8
     assert all(right[key] > 0 > wrong[key] for key in decided)
     assert right["movement (1) to (0.5, 0.7)"] == pytest.approx(math.log(2))
     assert right["movement (0.5, 0.5) to (0, 0.4)"] == pytest.approx(math.log(1.5))  # the most that counts
     assert right["transfer (1) to (0, 0.4)"] == pytest.approx(0.6)
-    assert right["pruning, beyond (1) to (0.5, 0.7)"] == pytest.approx(0.1 - 0.4)
+    assert right["pruning, beyond (1) to (0.5, 0.7)"] == pytest.approx(0.1 - 0.35)
+
+
+@pytest.mark.parametrize("name", ["_mnist", "fig_11_12"])
+def test_every_false_excess_could_be_reached_by_the_data(name):
+    """Positive for a difference above it, negative for one below: no limit comes in between."""
+    module = load(name)
+    statistics = [one for one in vars(module).values() if type(one).__name__ == "Statistic"]
+    assert len(statistics) == {"_mnist": 7, "fig_11_12": 3}[name]
+    for one in statistics:
+        assert set(one.most) <= set(one.excess)
+        for step, excess in one.excess.items():
+            key = f"{one.name}, beyond {module.step_name(step)}"
+            assert one.of(step, 1.1 * excess)[key] > 0 > one.of(step, 0.9 * excess)[key]
+
+
+def test_settings_are_those_of_regression():
+    module = load("_mnist")
+    four = {"1": (1.0, None), "0.5, 0.7": (0.5, 0.7), "0.5, 0.5": (0.5, 0.5), "0, 0.4": (0.0, 0.4)}
+    assert four == module.SETTINGS
+    assert list(four) == list(module.SETTINGS)  # from the symmetrical network on
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from whp.models import classification_accuracy
 from whp.models.node_classifier import pruned
 from whp.models.transfer import importance, most_important
 
+from . import _settings
+
 SETTINGS = {
-    "1": (1.0, None),
-    "0.5, 0.7": (0.5, 0.7),
-    "0.5, 0.5": (0.5, 0.5),
-    "0, 0.4": (0.0, 0.4),
+    f"{one.gamma:g}" + ("" if one.alpha is None else f", {one.alpha:g}"): (one.gamma, one.alpha)
+    for one in _settings.SETTINGS
 }
 """The four pairs (gamma, alpha) of Appendix J, from the symmetrical network on."""
 
@@ -79,7 +79,8 @@ class Statistic:
     ratio : bool
         The difference is one of logarithms.
     most : mapping of (str, str) to float
-        Where a few large differences would carry the mean, a difference counts up to this and no more.
+        Where a few large differences would carry the mean, a difference counts up to this and no more; so
+        does what a false twin leaves of it.
     instead : mapping of str to str
         Twins of neighbours that differ in gamma, which put another statistic in its place: its name, and
         what is wrong, in words.
@@ -94,10 +95,11 @@ class Statistic:
 
     def of(self, step, value):
         """The statistics of a trial: the difference, and what is left of it above the false excess."""
-        value = min(value, self.most.get(step, math.inf))
-        found = {f"{self.name} {step_name(step)}": value}
+        most = self.most.get(step, math.inf)
+        found = {f"{self.name} {step_name(step)}": min(value, most)}
         if step in self.excess:
-            found[f"{self.name}, beyond {step_name(step)}"] = value - self.excess[step]
+            # From the whole difference: what is cut off first could not reach the excess in any trial.
+            found[f"{self.name}, beyond {step_name(step)}"] = min(value - self.excess[step], most)
         return found
 
     def checks(self, experiment, prefix=""):
