@@ -28,7 +28,7 @@ import sympy
 from whp.claims import Path, Twin, bound, claim, experiment
 from whp.models.node_flow import node_flow
 
-from ._convergence import STOP, TOLERANCE, Setting, design, met, narrow, sides, train
+from ._convergence import STOP, TOLERANCE, Setting, design, met, narrow, seen, sides, train
 
 NTK = (2, "tanh", 1.0, 0.5, "orthonormal")
 HALF = (2, "tanh", 0.5, 0.5, "orthonormal")
@@ -87,7 +87,7 @@ def beyond(p, rng, device):
     """delta = 1/2, C = 1."""
     where = narrow(Setting.at(p, C=1.0, delta=0.5), p.m)
     flow = node_flow(where.draw(rng, p, device), where.B, where.y, stop=STOP, tolerance=TOLERANCE)
-    return sides(flow, where.theorem, where.scales)
+    return sides(seen(flow), where.theorem, where.scales)
 
 
 CHECKS = {"delta = 1/10": (tenth, 0.1), "delta = 1/2": (half, 0.5), "n = d": (square, 0.5)}

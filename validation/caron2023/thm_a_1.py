@@ -28,7 +28,7 @@ from whp.models.node_flow import node_flow
 from whp.models.node_network import span_coordinates
 from whp.models.node_scales import node_scales
 
-from ._convergence import RELU, STOP, Cell, Setting, design, sides
+from ._convergence import RELU, STOP, Cell, Setting, design, seen, sides
 
 M = 2000
 DELTA = 0.5
@@ -46,7 +46,7 @@ def train(p, rng, device) -> dict[str, float]:
     """One network."""
     where = cell(Setting.at(p, C=1.0, delta=DELTA))
     flow = node_flow(where.draw(rng, p, device), where.B, where.y, stop=STOP)
-    return sides(flow, where.theorem, where.scales, power=1.5)
+    return sides(seen(flow), where.theorem, where.scales, power=1.5)
 
 
 def cells(d, inputs, n, *scalings):
