@@ -74,8 +74,9 @@ class Statistic:
     name : str
     quantity : str
         LaTeX.
-    excess : mapping of (str, str) to float
-        For each pair of neighbours that is decided: what a false twin says the difference exceeds.
+    excess : mapping of (str, str) to float or None
+        For each pair of neighbours that is decided: what a false twin says the difference exceeds. None
+        where what is left is too skewed for few trials to refute, and ``instead`` has the twin.
     ratio : bool
         The difference is one of logarithms.
     most : mapping of (str, str) to float
@@ -88,7 +89,7 @@ class Statistic:
 
     name: str
     quantity: str
-    excess: Mapping[tuple[str, str], float]
+    excess: Mapping[tuple[str, str], float | None]
     ratio: bool = False
     most: Mapping[tuple[str, str], float] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
@@ -97,7 +98,7 @@ class Statistic:
         """The statistics of a trial: the difference, and what is left of it above the false excess."""
         most = self.most.get(step, math.inf)
         found = {f"{self.name} {step_name(step)}": min(value, most)}
-        if step in self.excess:
+        if self.excess.get(step) is not None:
             # From the whole difference: what is cut off first could not reach the excess in any trial.
             found[f"{self.name}, beyond {step_name(step)}"] = min(value - self.excess[step], most)
         return found
@@ -107,10 +108,11 @@ class Statistic:
         return [self._check(experiment, step, excess, prefix) for step, excess in self.excess.items()]
 
     def _check(self, experiment, step, excess, prefix):
-        between = step_name(step)
+        between, twins = step_name(step), {}
         arrow = between.replace(" to ", r" \to ")
-        size = f"a factor of {math.exp(excess):.3g}" if self.ratio else f"{100 * excess:.3g} points"
-        twins = {"excess": Twin(f"by more than {size}", statistic=f"{self.name}, beyond {between}")}
+        if excess is not None:
+            size = f"a factor of {math.exp(excess):.3g}" if self.ratio else f"{100 * excess:.3g} points"
+            twins["excess"] = Twin(f"by more than {size}", statistic=f"{self.name}, beyond {between}")
         if step != ALPHA_STEP:
             for other, why in self.instead.items():
                 twins[other] = Twin(why, statistic=f"{other} {between}")

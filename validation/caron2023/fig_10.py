@@ -81,7 +81,7 @@ from ._mnist import (
 
 @experiment(
     quick=Design(
-        Path(n=(100,), n_test=200, m=200, pool=4, rate=125, steps=60, external=20),
+        Path(n=(100,), n_test=200, m=200, pool=4, rate=125, steps=60, external=10),
         {"activation": ["swish"]},
         trials=(12, 12),
     ),
@@ -106,7 +106,7 @@ def training(p, rng, device):
 
 @experiment(
     quick=Design(
-        Path(n=(100,), n_test=200, m=200, pool=4, rate=125, steps=60, external=20),
+        Path(n=(100,), n_test=200, m=200, pool=4, rate=125, steps=60, external=10),
         {"activation": ["relu"]},
         trials=(8, 8),
     ),
@@ -138,7 +138,7 @@ def training_relu(p, rng, device):
     standard=Design(
         Path(n=(200,), n_test=1000, m=500, pool=4, rate=125, steps=200),
         {"activation": ["swish"]},
-        trials=(18, 60),
+        trials=(18, 36),
     ),
     paper=Design(
         Path(n=(5000,), n_test=5000, m=2000, pool=1, rate=1, steps=100_000),
