@@ -16,8 +16,10 @@ Measured  a trial trains on all four sets; all its settings have the same split,
           says "every set", else the mean over the sets. By gamma: 1 and the mean for 0.5; 0.5 and 0, where
           alpha falls too (movement: (0.5, 0.5) and (0, 0.4); transfer: the mean for 0.5). By alpha: 0.7 and
           0.5 at gamma = 0.5. Movement is max_j |w_tj - w_0j|, the change of the NTG in Frobenius norm; the
-          curves are compared as a whole, by the mean of logarithms over the steps shown (after the last step
-          alone, the weights for alpha = 0.7 and 0.5 differ by less than the noise with swish). A small number
+          curves are compared as a whole, by the mean of logarithms over the steps shown. For the weights
+          that is mostly early: with swish the curves for alpha = 0.7 and 0.5 meet before the end (third
+          panels of the plots), and on airfoil and concrete the last step alone shows no order between them;
+          of gamma = 0.5 and 0 it shows one in the mean over the sets, not in every set. A small number
           of features is 2, 5 and 10: the mean of the logarithms of three test risks. The eigenvalue is that
           of distinct inputs (concrete and plant repeat some, against Assumption 2.1 b: it is zero then); for
           swish in 4 to 8 dimensions it is near or below the rounding of double precision (1e-10 for energy,
@@ -139,8 +141,8 @@ def differences(found, name):
     risk = mean_of([logs("transfer, test", k) for k in FEW])
     named = {
         "weights, gamma 1 to 0.5, every set": difference(weights, HALVES, [EVEN]),
-        "weights, gamma 0.5 to 0": weights[PURE] - weights[STEEP],
-        "weights, alpha 0.7 to 0.5": weights[STEEP] - weights[MILD],
+        "weights, gamma 0.5 to 0, every set": weights[PURE] - weights[STEEP],
+        "weights, alpha 0.7 to 0.5, every set": weights[STEEP] - weights[MILD],
         "NTG, gamma 1 to 0.5, every set": difference(ntg, HALVES, [EVEN]),
         "NTG, gamma 0.5 to 0, every set": ntg[PURE] - ntg[STEEP],
         "NTG, alpha 0.7 to 0.5, every set": ntg[STEEP] - ntg[MILD],
@@ -155,12 +157,12 @@ def differences(found, name):
 
 
 FACTORS = {
-    "weights, gamma 1 to 0.5, every set": 20,
-    "weights, gamma 0.5 to 0": 4,
-    "weights, alpha 0.7 to 0.5": 2,
-    "NTG, gamma 1 to 0.5, every set": 40,
-    "NTG, gamma 0.5 to 0, every set": 5,
-    "NTG, alpha 0.7 to 0.5, every set": 3,
+    "weights, gamma 1 to 0.5, every set": 8,
+    "weights, gamma 0.5 to 0, every set": 2,
+    "weights, alpha 0.7 to 0.5, every set": 1.5,
+    "NTG, gamma 1 to 0.5, every set": 16,
+    "NTG, gamma 0.5 to 0, every set": 4,
+    "NTG, alpha 0.7 to 0.5, every set": 2,
     "transfer, gamma 1 to 0.5": 4,
     "transfer, gamma 0.5 to 0": 4,
     "eigenvalue, gamma 1 to 0.5": 3,
@@ -178,7 +180,7 @@ QUANTITIES = {
 
 def designs(most):
     """The sizes of each profile; ``most`` trials in standard."""
-    small = Path(n=(40,), m=200, rate=200, n_transfer=100, transfer_steps=300)
+    small = Path(n=(40,), m=200, rate=250, n_transfer=100, transfer_steps=100)
     middle = Path(n=(100,), m=400, rate=50, n_transfer=400, transfer_steps=500)
     printed = Path(n=(10_000,), m=2000, rate=1, n_transfer=10_000, transfer_steps=5000)
     return {
@@ -191,7 +193,7 @@ def designs(most):
 COMMON = {"dtype": "float32", "time_limit": 36_000, "needs": SETS}
 
 
-@experiment(**designs(40), **COMMON)
+@experiment(**designs(44), **COMMON)
 def swish(p, rng, device):
     return run(p, rng, device, "swish")
 
@@ -247,6 +249,9 @@ ABOUT = {
     "assumptions": [
         "UCI concrete, energy, airfoil, plant, split 40 : 20 : 40, scaled as Open says.",
         "Swish or ReLU; sizes as the path says, the printed ones in paper.",
+        "Curves are compared as a whole, by the mean of logarithms over steps from 300 to 100,000: for the"
+        " movement of the weights that is mostly the early part, and alpha alone makes no difference after"
+        " the last step on some of the sets.",
     ],
 }
 
@@ -254,7 +259,7 @@ figure = claim(
     "caron2023.fig_6_9",
     *checks(swish, "swish", ("weights", "NTG")),
     *checks(relu, "ReLU", ("weights", "NTG", "eigenvalue")),
-    title="Real regression data: more feature learning for smaller gamma and alpha",
+    title="Real regression data: more feature learning for smaller gamma and alpha, by the curves as a whole",
     locus="Figures 6 to 9 and 13 to 16, Appendices J.1 and K.1",
     plots=[plot for number, data in enumerate(SETS, start=6) for plot in panels(number, data)],
     **ABOUT,
