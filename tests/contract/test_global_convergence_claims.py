@@ -58,6 +58,61 @@ class TestLaterTimes:
             shared.after(node_flow(drawn(where), where.B, where.y, stop=0.9), where.theorem, where.scales)
 
 
+class TestBetweenTimes:
+    @pytest.mark.parametrize(
+        "setting", [SETTING, replace(SETTING, gamma=0.2, alpha=0.3, inputs="orthonormal")]
+    )
+    def test_a_finer_look_stays_within_the_bounds_of_a_coarse_one(self, setting):
+        """Dormand and Prince's method at 120 times against bounds from sixteen times."""
+        where = shared.narrow(setting, 4000)
+        kappa = where.theorem.kappa
+        coarse = node_flow(drawn(where), where.B, where.y, stop=1e-6, times=[t / kappa for t in shared.TIMES])
+        often = [0.075 * k / kappa for k in range(1, 121)]
+        fine = shared.seen(
+            node_flow(drawn(where), where.B, where.y, method="dopri5", tolerance=1e-5, stop=None, times=often)
+        )
+        few, bounds = shared.seen(coarse), shared.throughout(coarse, where.theorem, where.scales)
+        assert 0.9 * fine.least < bounds.least < fine.least
+        assert 0.9 * fine.rate < bounds.rate < fine.rate
+        assert fine.moved < bounds.moved < 1.1 * fine.moved
+        assert fine.changed < bounds.changed
+        # What the times miss, and the error of the integrator with it: without the bounds it would be this.
+        assert few.least == pytest.approx(fine.least, rel=1e-3)
+        assert few.rate == pytest.approx(fine.rate, rel=0.01)
+        assert few.moved == pytest.approx(fine.moved, rel=0.01)
+        assert few.changed == pytest.approx(fine.changed, rel=0.01)
+
+    def test_bounds_are_those_worked_out_by_hand(self):
+        """A flow of three times, its numbers made up: what is worst lies between the first two."""
+        where = shared.narrow(replace(SETTING, gamma=1.0), 10**6)
+        one = torch.eye(2, dtype=torch.float64) / 50
+        flow = replace(
+            node_flow(drawn(shared.narrow(SETTING, 20)), where.B, where.y, times=[1.0, 2.0]),
+            times=torch.tensor([0.0, 10.0, 400.0], dtype=torch.float64),
+            losses=torch.tensor([0.02, 0.01, 1e-9], dtype=torch.float64),
+            ntg=torch.stack((one, 0.9 * one, one)),
+            movement_ratio=torch.tensor([0.0, 0.3, 0.2], dtype=torch.float64),
+        )
+        sizes = replace(where.theorem, M=0.5)
+        slope = 2 * 2 * 0.5 / 50**1.5 / 1000  # m^(-1/2) is the sum of the scales to the power 3/2
+        first, second = 0.2 * 0.2 * 5, 0.2 * math.sqrt(0.02) * 195  # half of the gaps
+        found = shared.throughout(flow, sizes, where.scales)
+        assert found.moved == pytest.approx(0.3 + second)
+        assert found.changed == pytest.approx(0.002 + slope * second)
+        assert found.least == pytest.approx(0.018 - slope * second)
+        assert found.rate == pytest.approx(2 * found.least)
+        assert second > first
+
+    def test_a_narrow_network_seen_twice_is_not_bounded(self):
+        """The bound of the eigenvalue falls below zero, and (a) and (b) cannot hold."""
+        where = shared.narrow(replace(SETTING, C=1.0), 2000)
+        flow = node_flow(drawn(where), where.B, where.y, times=[3000.0], stop=None)
+        found = shared.sides(
+            shared.throughout(flow, where.theorem, where.scales), where.theorem, where.scales
+        )
+        assert min(found["a"], found["joint"]) > 1
+
+
 class TestSides:
     def test_two_integrators_agree(self):
         """The exponential method, as in claims, and Dormand and Prince's at a hundredth of its error."""
@@ -66,7 +121,7 @@ class TestSides:
         two = node_flow(
             drawn(where), where.B, where.y, method="dopri5", tolerance=1e-5, stop=None, times=one.times[1:]
         )
-        found = [shared.sides(flow, where.theorem, where.scales) for flow in (one, two)]
+        found = [shared.sides(shared.seen(flow), where.theorem, where.scales) for flow in (one, two)]
         for name in ("a", "b", "c", "d"):
             assert found[0][name] == pytest.approx(found[1][name], rel=0.03), name
 
@@ -77,7 +132,7 @@ class TestSides:
         at, k = where.theorem, len(flow.times) // 2
 
         def parts(changed):
-            found = shared.sides(changed, at, where.scales)
+            found = shared.sides(shared.seen(changed), at, where.scales)
             return {name for name in "abcd" if found[name] > 1}
 
         assert parts(flow) == set()
@@ -100,6 +155,19 @@ class TestSides:
 
 
 class TestSettings:
+    def test_the_extreme_sequence_is_one_node(self):
+        """alpha = 0 stands for lambda~ = (1, 0, 0, ...), the limit of (35)."""
+        scales = shared.narrow(replace(SETTING, gamma=0.25, alpha=0.0), 100).scales
+        assert scales.values[:3].tolist() == pytest.approx([0.7525, 0.0025, 0.0025])
+
+    def test_sine_and_four_tanh_are_their_own_derivatives(self):
+        z = torch.linspace(-9, 9, 1001, dtype=torch.float64, requires_grad=True)
+        for sigma in (shared.SINE, shared.FLAT_TANH):
+            (slope,) = torch.autograd.grad(sigma.phi(z).sum(), z, create_graph=True)
+            (curve,) = torch.autograd.grad(slope.sum(), z)
+            torch.testing.assert_close(sigma.dphi(z), slope)
+            torch.testing.assert_close(sigma.ddphi(z), curve)
+
     def test_regime_met_is_at_the_threshold(self):
         where = shared.met(SETTING)
         assert where.scales.m == where.theorem.width
