@@ -73,7 +73,7 @@ def setting(name, inputs, n):
         check_inputs(X)
         least = kappa(X, sigma)
     else:
-        least = check_assumptions(X, torch.zeros(n), sigma).kappa
+        least = check_assumptions(X, torch.ones(n), sigma).kappa
     return span_coordinates(X), sigma, least.low, X.shape[1]
 
 
