@@ -138,7 +138,7 @@ def training_relu(p, rng, device):
     standard=Design(
         Path(n=(200,), n_test=1000, m=500, pool=4, rate=125, steps=200),
         {"activation": ["swish"]},
-        trials=(18, 36),
+        trials=(18, 60),
     ),
     paper=Design(
         Path(n=(5000,), n_test=5000, m=2000, pool=1, rate=1, steps=100_000),
