@@ -92,7 +92,7 @@ def simulated(p, rng, device):
 
 
 def decided(found, norms):
-    """What the checks decide, as logarithms: each is positive where the paper's sentence holds."""
+    """What the checks decide, by logarithms or ratios: each is positive where the paper's sentence holds."""
 
     def logs(name, t):
         return {s: math.log(found[f"{s.label} {name} @{t}"]) for s in SETTINGS}
@@ -117,13 +117,11 @@ def decided(found, norms):
         "weights by gamma, at the end, more": 1 / MUCH**2 - math.exp(2 * (moved[STEEP] - moved[PURE])),
         "weights by alpha, at the end": moved[STEEP] - moved[MILD],
     }
-    compared = {
-        "first eigenvalue": logs("eigenvalue", 0),
-        "later eigenvalue": logs("eigenvalue", TENTH),
-    }
+    compared = {"first eigenvalue": logs("eigenvalue", 0), "later eigenvalue": logs("eigenvalue", TENTH)}
     for name, values in compared.items():
         named[f"{name}, 1 over 0.5"] = difference(values, [EVEN], halves)
         named[f"{name}, 0.5 over 0"] = difference(values, halves, [PURE])
+    # Errors fall in all settings: squares lose no sign.
     squares = {s: fallen[TENTH][s] ** 2 for s in SETTINGS}
     half = (squares[MILD] + squares[STEEP]) / 2
     fast, slow = half / squares[EVEN], squares[PURE] / half
