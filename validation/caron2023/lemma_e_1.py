@@ -34,7 +34,7 @@ from whp.models.node_flow import node_flow
 
 from ._arbitrary import GIVEN, SMOOTH, inputs, network, residual, smooth
 
-EXAMPLES = (10, 150, 4000)
+EXAMPLES = (8, 100, 4000)
 TOLERANCE = 2e-3
 FIRST, LEAST = 1e-8, 1e-10
 """Least eigenvalues, in 1/d, at the start and later: below, the errors of rounding count."""
@@ -43,7 +43,7 @@ SHARES = [30.0**-k for k in range(10)]
 """How much shorter a flow is made that does not end within so many steps, or loses its least eigenvalue."""
 
 
-def flow_of(net, X, y, tolerance, share=1.0):
+def flow_of(net, X, y, tolerance, share=1.0, longest=1):
     """A flow whose premise holds: times, 2 min eig, losses, movements over sqrt lambda_j.
 
     It ends with the loss at a hundredth of the first, or at `share` of 5 / eig_min(Theta(W_0)), or before
@@ -59,7 +59,7 @@ def flow_of(net, X, y, tolerance, share=1.0):
         times=[share * 5 / start],
         all_steps=True,
         tolerance=tolerance,
-        most_steps=MOST_STEPS,
+        most_steps=longest * MOST_STEPS,
     )
     least = torch.cummin(torch.linalg.eigvalsh(flow.ntg)[:, 0], 0).values  # (k,), up to each time
     upto = int((least * net.dimension > LEAST).sum())
@@ -151,7 +151,7 @@ def from_start(p, rng, device):
     X = X / X.norm(dim=1, keepdim=True)
     phi = smooth(p.activation)[0] if p.activation in SMOOTH else activation(p.activation)
     net = network(rng, phi, X, p.m, 0.5, p.d**-0.5)
-    times, zeta, losses, moved = flow_of(net, X, torch.from_numpy(rng.uniform(-1, 1, p.n)), 3e-2)
+    times, zeta, losses, moved = flow_of(net, X, torch.from_numpy(rng.uniform(-1, 1, p.n)), 3e-2, longest=5)
     return {
         "decay": float(zeta[-1] * times[-1] / (losses[0] / losses[-1]).log()),
         "movement": float((moved / allowed(net, p.n, zeta, losses)).max()),
