@@ -10,8 +10,7 @@ Claim     Figure 10 and its text ("we get similar results in line with our previ
           smaller alpha, the more they move. fig_10_pruning: models with smaller gamma are more robust with
           respect to pruning; fig_10_pruning_alpha: so are those with smaller alpha ("smaller gamma and/or
           alpha values are likely more robust with respect to pruning, as long as gamma < 1");
-          fig_10_pruning_alpha_corrected, not printed: at gamma = 0.5 it is the other way round in test risks,
-          as what few nodes are kept then lean on fewer still.
+          fig_10_pruning_alpha_corrected, not printed: at gamma = 0.5 it is the other way round in test risks.
           fig_10_transfer: models with smaller gamma transfer better when a small number of features are used
           ("lower risks" in regression; the panels here are accuracies). fig_10_relu (Figure 17): movement,
           training and pruning with ReLU.
