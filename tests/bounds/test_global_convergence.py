@@ -194,3 +194,15 @@ class TestInput:
             SMOOTH.loss(-1e-9)
         with pytest.raises(InputError, match="s must be at least 0"):
             DESCENT.loss(-1)
+
+
+def test_numbers_that_leave_double_precision_are_refused():
+    with pytest.raises(InputError, match="threshold of the width must be within double precision"):
+        _ = replace(SMOOTH, C=1e200).width
+    with pytest.raises(InputError, match="threshold of the width must be within double precision"):
+        _ = replace(SMOOTH, gamma=1e-300).width
+    for name in ("kappa", "gamma", "delta", "C"):
+        with pytest.raises(InputError, match=f"{name} must be a number"):
+            replace(SMOOTH, **{name: "a"})
+        with pytest.raises(InputError, match=f"{name} must be a number"):
+            replace(SMOOTH, **{name: True})

@@ -9,6 +9,7 @@ from whp.errors import InputError
 from whp.kernels import (
     Activation,
     activation,
+    c_1,
     check_activation,
     check_assumptions,
     check_inputs,
@@ -40,9 +41,9 @@ def test_what_satisfies_them():
     [
         ([[0.0, 0.0], [1.0, 0.0]], "x_1 must be different from zero .*2.1 a"),
         ([[0.5, 0.0], [1.0, 0.01]], "the norm of x_2 must be at most 1 .*2.1 a.*got 1.0000"),
-        ([[0.5, 0.5], [0.1, 0.0], [0.2, 0.2]], "x_1 and x_3 must be not multiples .*2.1 b"),
-        ([[0.5, 0.1], [-0.25, -0.05]], "x_1 and x_2 must be not multiples"),
-        ([[0.5], [0.3]], "x_1 and x_2 must be not multiples"),
+        ([[0.5, 0.5], [0.1, 0.0], [0.2, 0.2]], "x_1 and x_3 must be no multiples .*2.1 b"),
+        ([[0.5, 0.1], [-0.25, -0.05]], "x_1 and x_2 must be no multiples"),
+        ([[0.5], [0.3]], "x_1 and x_2 must be no multiples"),
         ([[math.nan, 0.0], [1.0, 0.0]], "X must be made of finite numbers"),
         ([[math.inf, 0.0], [1.0, 0.0]], "X must be made of finite numbers"),
     ],
@@ -108,3 +109,46 @@ def test_kappa_that_is_numerically_zero(name):
     near = torch.tensor([[1.0, 0.0], [1.0, 1e-9]], dtype=torch.float64)
     with pytest.raises(InputError, match=r"kappa_n must be above zero .*certified interval.*got \[-"):
         check_assumptions(near / near.norm(dim=1, keepdim=True), Y, activation(name))
+
+
+def test_derivatives_must_be_those_of_the_activation():
+    wrong = Activation("a", "a", torch.tanh, torch.cos, lambda z: -torch.sin(z), True, 1.0)
+    with pytest.raises(InputError, match=r"dphi of a must be the derivative of phi, .* at z = -5, got"):
+        check_activation(wrong)
+    wrong = Activation("a", "a", torch.sin, torch.cos, torch.sin, True, 1.0)
+    with pytest.raises(InputError, match=r"ddphi of a must be the derivative of dphi"):
+        check_activation(wrong)
+    with pytest.raises(InputError, match=r"activation must be a whp.kernels.Activation .*got 'tanh'"):
+        check_activation("tanh")
+
+
+def test_a_function_without_a_known_range_is_refused_in_a_sentence():
+    atan = Activation(
+        "atan", "", torch.atan, lambda z: 1 / (1 + z * z), lambda z: -2 * z / (1 + z * z) ** 2, True, 1.0
+    )
+    with pytest.raises(InputError, match=r"a derivative of an activation must be made of torch\.exp, "):
+        check_activation(atan)
+
+
+def test_a_flat_second_moment_ends_with_a_bound():
+    """sup_c E[(sin(k c g) / k)^2] = (1 - exp(-2 k^2)) / (2 k^2), the same to rounding for most c."""
+    k = 30.0
+    wave = Activation(
+        "wave",
+        "",
+        lambda z: torch.sin(k * z) / k,
+        lambda z: torch.cos(k * z),
+        lambda z: -k * torch.sin(k * z),
+        True,
+        1.0,
+    )
+    assert 1 <= c_1(wave, 1) / (0.5 / k**2) < 1.01
+
+
+def test_arrays_and_zero_targets_are_refused_in_a_sentence():
+    with pytest.raises(InputError, match=r"X must be a torch.Tensor"):
+        check_inputs(X.numpy())
+    with pytest.raises(InputError, match=r"y must be a torch.Tensor"):
+        check_targets([0.1, 0.2], 2)
+    with pytest.raises(InputError, match="give C where all targets are zero"):
+        check_targets(torch.zeros(2), 2)

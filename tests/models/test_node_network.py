@@ -140,5 +140,16 @@ def test_bad_arguments_are_refused():
         span_coordinates(torch.zeros(2, 3))
     with pytest.raises(InputError, match="X must be finite"):
         span_coordinates(torch.full((2, 3), math.inf))
-    with pytest.raises(InputError, match="r must be in"):
+    with pytest.raises(InputError, match="r must be between 1 and"):
         NodeScaled.draw(np.random.default_rng(0), 4, 3, net.scales, net.activation)
+    for y in (torch.ones(1), torch.ones(len(X), 1)):
+        with pytest.raises(InputError, match=r"y must be of shape"):
+            net.velocity(X, y)
+    with pytest.raises(InputError, match=r"X must be a torch.Tensor"):
+        span_coordinates(X.numpy())
+    with pytest.raises(InputError, match="activation must be with phi and dphi"):
+        NodeScaled.draw(np.random.default_rng(0), 3, 3, net.scales, "tanh")
+    with pytest.raises(
+        InputError, match=r"gigabytes that 1000000000000 nodes take must be at most .*, got 24"
+    ):
+        NodeScaled.draw(np.random.default_rng(0), 3, 3, node_scales(10**12, 1.0), net.activation)

@@ -1,5 +1,7 @@
 """The node scales of caron2023, (1) and (35): values, limits, and every refusal."""
 
+import sys
+
 import mpmath
 import numpy as np
 import pytest
@@ -117,3 +119,14 @@ def test_other_refusals():
         node_scales(3, 1.0).block(2, 4)
     with pytest.raises(InputError, match=r"^r must be positive and finite, got 0"):
         node_scales(3, 1.0).power_sum(0)
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.7, 0.95])
+def test_a_long_sum_is_the_same_by_zeta(monkeypatch, alpha):
+    one_by_one = node_scales(5000, 0.2, alpha)
+    monkeypatch.setattr(sys.modules["whp.models.node_scales"], "LONGEST_SUM", 10)  # a function has that name
+    np.testing.assert_allclose(node_scales(5000, 0.2, alpha).values, one_by_one.values, rtol=1e-12)
+
+
+def test_a_width_that_no_memory_holds_still_has_its_first_scales():
+    assert node_scales(10**12, 0.5, 0.5).block(0, 1)[0] == pytest.approx(0.5 * 6 / np.pi**2, rel=1e-9)

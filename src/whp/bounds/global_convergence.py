@@ -45,6 +45,10 @@ class _Convergence:
     def __post_init__(self) -> None:
         check_dimension("n", self.n)
         check_dimension("d", self.d)
+        for name in ("kappa", "gamma", "delta", "C"):
+            value = getattr(self, name)
+            number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+            require(number, name, "a number", value)
         # The diagonal of the mean NTG matrix is at most 1/d, and its smallest eigenvalue no larger.
         scaled = self.kappa * self.d
         good = _LEAST_KAPPA <= scaled <= 1 + 1e-9
@@ -66,7 +70,12 @@ class _Convergence:
     @property
     def width(self) -> int:
         """The least width m that the theorem admits."""
-        return math.ceil(max(self.terms))
+        try:
+            largest = max(self.terms)
+        except (OverflowError, ZeroDivisionError):
+            largest = math.inf
+        require(largest < math.inf, "threshold of the width", "within double precision", largest)
+        return math.ceil(largest)
 
     def memory(self, rank: int, itemsize: int = 8) -> int:
         """Return the bytes that a network of that width takes.

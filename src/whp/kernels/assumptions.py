@@ -9,15 +9,16 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from whp.errors import fail, require
+from whp.errors import InputError, fail, require
 from whp.interval import Interval
 from whp.kernels.activations import Activation, Elementwise
-from whp.kernels.enclosure import supremum
+from whp.kernels.enclosure import FUNCTION_NAMES, supremum
 from whp.kernels.mean_ntg import Kappa, kappa
 from whp.kernels.quadrature import EPS, gaussian_mean
 from whp.kernels.tiles import data_shape
 
 TOLERANCE = 1e-8  # relative width of the enclosures of suprema
+MOST_CELLS = 4096  # intervals of c at a time, of the search for C_1
 ROUNDING_OF_NORMS = 1e-12  # a vector that was divided by its norm has norm one to a few units of rounding
 
 
@@ -100,27 +101,28 @@ def check_inputs(X: Tensor) -> tuple[int, int]:
     InputError
         If an input is zero, longer than one, not finite, or parallel to another.
     """
+    require(isinstance(X, Tensor), "X", "a torch.Tensor (torch.as_tensor makes one)", type(X).__name__)
     n, d = data_shape(X)
     require(bool(torch.isfinite(X).all()), "X", "made of finite numbers", "NaN or infinite values")
     X = X.double()
     # Scaled first, so that inputs whose squares underflow are not zero.
     largest = X.abs().amax(1)
     for i in torch.nonzero(largest == 0)[:1, 0].tolist():
-        fail(f"x_{i + 1}", "different from zero (Assumption 2.1 a)", X[i].tolist())
+        fail(f"x_{i + 1}", "different from zero (Assumption 2.1 a)", "zeros")
     scaled = X / largest[:, None]
     lengths = torch.linalg.vector_norm(scaled, dim=1)
     norms = largest * lengths
     for i in torch.nonzero(norms > 1 + ROUNDING_OF_NORMS)[:1, 0].tolist():
-        fail(f"the norm of x_{i + 1}", "at most 1 (Assumption 2.1 a)", float(norms[i]))
+        rule = "at most 1 (Assumption 2.1 a), in double precision: convert before you normalise"
+        fail(f"the norm of x_{i + 1}", rule, float(norms[i]))
     units = scaled / lengths[:, None]
     signs = torch.where(units @ units.mT < 0, -1.0, 1.0)
     for i in range(n - 1):
         apart = torch.linalg.vector_norm(units[i + 1 :] - signs[i, i + 1 :, None] * units[i], dim=1)
         for k in torch.nonzero(apart <= 8 * EPS)[:1, 0].tolist():
             pair = f"x_{i + 1} and x_{i + k + 2}"
-            fail(
-                pair, "not multiples of each other (Assumption 2.1 b)", [X[i].tolist(), X[i + k + 1].tolist()]
-            )
+            cosine = f"inputs with a cosine of {float(units[i] @ units[i + k + 1]):.12g}"
+            fail(pair, "no multiples of each other (Assumption 2.1 b)", cosine)
     return n, d
 
 
@@ -132,10 +134,12 @@ def check_targets(y: Tensor, n: int, C: float | None = None) -> float:
     InputError
         If the shape is not (n,), or a target is not finite or above C.
     """
+    require(isinstance(y, Tensor), "y", "a torch.Tensor (torch.as_tensor makes one)", type(y).__name__)
     require(y.shape == (n,), "y", f"targets of shape ({n},)", tuple(y.shape))
     require(bool(torch.isfinite(y).all()), "y", "made of finite numbers", "NaN or infinite values")
     largest = float(y.abs().max())
     bound = largest if C is None else C
+    require(bound > 0, "C", "above zero; give C where all targets are zero", bound)
     require(largest <= bound < math.inf, "C", f"at least max|y_i| = {largest:g} (Assumption 2.1 c)", C)
     return bound
 
@@ -149,15 +153,34 @@ def check_activation(activation: Activation) -> Suprema:
     Raises
     ------
     InputError
-        If the activation is not smooth, |sigma'| exceeds 1, or sigma'' vanishes.
+        If the activation is not smooth, |sigma'| exceeds 1, sigma'' vanishes, or one of the two is not the
+        derivative of what it should be.
     """
+    known = isinstance(activation, Activation)
+    require(known, "activation", "a whp.kernels.Activation (activation(NAME) gives one)", activation)
     require(activation.smooth, "activation", "analytic (Assumption 2.2)", activation.name)
+    _check_derivatives(activation)
     found = sup_derivatives(activation)
     rule = "at most 1 (Assumption 2.2)"
     require(found.dphi.low <= 1, f"sup|sigma'| of {activation.name}", rule, found.dphi.low)
     rule = "above zero: a polynomial is excluded (Assumption 2.2)"
     require(found.ddphi.low > 0, f"sup|sigma''| of {activation.name}", rule, found.ddphi.low)
     return found
+
+
+def _check_derivatives(activation: Activation) -> None:
+    """Require that dphi and ddphi are the derivatives of phi and dphi, at points of [-5, 5], by autograd."""
+    pairs = (("dphi", activation.phi, activation.dphi), ("ddphi", activation.dphi, activation.ddphi))
+    for name, of, given in pairs:
+        z = torch.linspace(-5, 5, 41, dtype=torch.float64)
+        at = z.clone().requires_grad_()
+        value = of(at)
+        # Of a constant autograd knows no derivative: it is zero.
+        slope = torch.autograd.grad(value.sum(), at)[0] if value.requires_grad else torch.zeros_like(z)
+        wrong = (slope - given(z)).abs() > 1e-6 * (1 + slope.abs())
+        for k in torch.nonzero(wrong)[:1, 0].tolist():
+            rule = f"the derivative of {name[1:]}, {float(slope[k]):.6g} at z = {float(z[k]):g}"
+            fail(f"{name} of {activation.name}", rule, float(given(z)[k]))
 
 
 def sup_derivatives(activation: Activation) -> Suprema:
@@ -177,7 +200,8 @@ def c_1(activation: Activation, d: int) -> float:
     r"""Return :math:`C_1 = \sup_{0 < c \le 1} E[\sigma(c z / \sqrt d)^2]`, from above, by 1e-7 at most.
 
     The root of the expectation changes by at most :math:`\sup|\sigma'|\,|c - c'| / \sqrt d`, as a norm does,
-    so intervals of c whose ends leave no room for a larger value are dropped and the others bisected.
+    so intervals of c whose ends leave no room for a larger value are dropped and the others bisected. Where
+    it is flat in c, so that thousands remain, the room that they leave is added.
 
     Parameters
     ----------
@@ -198,6 +222,8 @@ def c_1(activation: Activation, d: int) -> float:
         top = (low[1] + high[1] + slope * (high[0] - low[0])) / 2
         limit = best * (1 + TOLERANCE)
         keep = top > limit
+        if int(keep.sum()) > MOST_CELLS:
+            return float(top.max() ** 2) * (1 + TOLERANCE)
         if not bool(keep.any()):
             return float(limit**2) * (1 + TOLERANCE)  # the second time for the error of the quadrature
         low, high = low[:, keep], high[:, keep]
@@ -209,7 +235,11 @@ def c_1(activation: Activation, d: int) -> float:
 @lru_cache(maxsize=64)
 def _supremum(f: Elementwise) -> Interval:
     """Remember the suprema found: trials ask for them again and again."""
-    return supremum(f, tolerance=TOLERANCE)
+    try:
+        return supremum(f, tolerance=TOLERANCE)
+    except (AttributeError, TypeError) as error:
+        rule = f"made of torch.{', torch.'.join(FUNCTION_NAMES)}, sums, products and squares"
+        raise InputError(f"a derivative of an activation must be {rule}, got {error}") from error
 
 
 def _root_mean_square(activation: Activation, c: Tensor, d: int) -> Tensor:

@@ -51,7 +51,10 @@ class Enclosure:
         name = getattr(function, "__name__", str(function))
         if known is None:
             fail(
-                "activation", f"made of functions with a known range ({', '.join(_NAMES)})", name, InputError
+                "activation",
+                f"made of functions with a known range ({', '.join(FUNCTION_NAMES)})",
+                name,
+                InputError,
             )
         return known(*args, **(kwargs or {}))
 
@@ -216,4 +219,5 @@ _FUNCTIONS: dict[Any, Callable[..., Enclosure]] = {
     torch.addcmul: _addcmul,
     torch.zeros_like: lambda x: _constant(x, 0.0),
 }
-_NAMES = tuple(function.__name__ for function in _FUNCTIONS)
+FUNCTION_NAMES = tuple(function.__name__ for function in _FUNCTIONS)
+"""The functions of torch that an activation's derivatives may be made of."""

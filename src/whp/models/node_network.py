@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import psutil
 import torch
 from torch import Tensor
 
@@ -47,6 +48,7 @@ def span_coordinates(X: Tensor) -> Tensor:
     InputError
         If X is not a finite matrix with at least one entry that is not zero.
     """
+    require(isinstance(X, Tensor), "X", "a torch.Tensor (torch.as_tensor makes one)", type(X).__name__)
     require(X.ndim == 2 and X.numel() > 0, "X", "a non-empty matrix", tuple(X.shape))
     require(bool(torch.isfinite(X).all()), "X", "finite", "NaN or infinity")
     require(bool(X.any()), "X", "other than zero", "zeros")
@@ -103,6 +105,8 @@ class NodeScaled:
         finite = all(bool(torch.isfinite(t[s]).all()) for t in (W, a) for s in _cuts(m, 2**20))
         require(finite, "weights, signs", "finite", "NaN or infinity")
         require(self.dimension >= 1, "dimension", "a positive integer", self.dimension)
+        known = callable(getattr(self.activation, "phi", None))
+        require(known, "activation", "with phi and dphi (activation(NAME) gives one)", self.activation)
 
     @classmethod
     def draw(
@@ -132,7 +136,10 @@ class NodeScaled:
             K columns of signs in place of one vector.
         """
         columns = int(r.shape[1]) if isinstance(r, Tensor) else int(r)
-        require(1 <= columns <= d, "r", f"in 1..{d}", columns)
+        require(1 <= columns <= d, "r", f"between 1 and the dimension of the inputs, d = {d}", columns)
+        size = scales.m * columns * dtype.itemsize / 1e9
+        room = psutil.virtual_memory().total / 1e9
+        require(size <= room, f"gigabytes that {scales.m} nodes take", f"at most {room:.3g}", size)
         # Held as (r, m): the products of a block of neurons then run along memory.
         store = torch.empty(columns, scales.m, dtype=dtype)
         kind = np.float32 if dtype == torch.float32 else np.float64
@@ -191,7 +198,9 @@ class NodeScaled:
 
         With several outputs ``y`` has shape (n, K) and the loss sums over all entries.
         """
-        error = (y.to(torch.float64) - self.outputs(B)).to(self.weights)
+        outputs = self.outputs(B)
+        require(y.shape == outputs.shape, "y", f"of shape {tuple(outputs.shape)}", tuple(y.shape))
+        error = (y.to(torch.float64) - outputs).to(self.weights)
         scaled = self._scaled(B)
         store = torch.empty_like(self.weights.T)
         for s, z in self._streamed(B):

@@ -22,6 +22,9 @@ from whp.errors import require
 BLOCK = 1 << 20
 """How many scales a sum over all of them holds at a time."""
 
+LONGEST_SUM = 1 << 26
+"""Zipf weights are summed one by one up to here, and by Hurwitz' zeta beyond."""
+
 UNIT_SUM = 1e-6
 """How far from one the sum of a user's sequence may be: what rounding in single precision explains."""
 
@@ -172,8 +175,8 @@ def node_scales(
         In (0, 1): takes the Zipf weights (35) for ``lambda~``.
     tilde : sequence of float or Tensor, optional
         A sequence of the user's own in place of Zipf's: the start of ``lambda~``, zero beyond. It must
-        decrease (or stay), not be negative, and sum to one over its whole length, which may exceed m or not;
-        ``[1/K] * K`` is a finite network of width K at gamma = 0.
+        decrease (or stay), not be negative, and sum to one (within 1e-6) over its whole length, which may
+        exceed m or not; ``[1/K] * K`` is a finite network of width K at gamma = 0.
 
     Raises
     ------
@@ -192,7 +195,10 @@ def node_scales(
     if alpha is None:
         return NodeScales(int(m), 1.0, None, None, 1.0)
     check_alpha(alpha)
-    total = math.fsum(float(_powers(a, b, alpha).sum()) for a, b in _blocks(m))
+    if m > LONGEST_SUM:
+        total = float(zeta(1.0 / alpha) - zeta(1.0 / alpha, m + 1.0))
+    else:
+        total = math.fsum(float(_powers(a, b, alpha).sum()) for a, b in _blocks(m))
     return NodeScales(int(m), float(gamma), float(alpha), None, total)
 
 
