@@ -127,7 +127,8 @@ def test_the_guide_to_kernels_runs_as_written():
 def test_the_guide_to_node_scaling_runs_as_written():
     """Theorem 4.1 at its own width; a network breaks (a) or (c) with probability at most 1/2 by the theorem.
 
-    The least eigenvalue is four times that of (a), with a standard deviation of two per cent; (c) holds by twenty.
+    The least eigenvalue is four times that of (a), with a standard deviation of two per cent; (c) holds by
+    a factor of twenty.
     """
     code, own = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "node_scaling.md").read_text(), re.S)
     seen = {}
