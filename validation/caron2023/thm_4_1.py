@@ -125,7 +125,7 @@ def close(part, name, delta):
 
 
 # What the change that is seen leaves room for in quick runs, at gamma = 1, where it falls like 1/m.
-NEAREST = {"delta = 1/10": 20, "delta = 1/2": 16, "n = d": 22, "m = 2000": 15}
+NEAREST = {"delta = 1/10": 20, "delta = 1/2": 18, "n = d": 26, "m = 2000": 15}
 FAR = {
     "joint": Twin("a tenth of all right sides", statistic="joint, seen", bound=sympy.Rational(1, 10)),
     "a": Twin("the root of kappa_n in place of kappa_n", statistic="a, root"),
