@@ -112,7 +112,7 @@ def training(p, rng, device):
     standard=Design(
         Path(n=(250,), n_test=1000, m=600, pool=4, rate=125, steps=500, external=300),
         {"activation": ["relu"]},
-        trials=(12, 27),
+        trials=(12, 60),
     ),
     paper=Design(
         Path(n=(5000,), n_test=5000, m=2000, pool=1, rate=1, steps=100_000, external=5000),

@@ -14,7 +14,7 @@ Measured  In each trial all networks, from the same weights and signs, on the sa
           logarithms of the test risks (cross-entropy). Movement from (0.5, 0.5) to (0, 0.4) is skewed: a
           ratio counts there up to 1.3, so that few trials do not carry the mean. The paper does not print
           alpha in Figure 12; here 0.5, and none at gamma = 1. alpha alone, from 0.7 to 0.5 at gamma = 0.5,
-          has trials of its own, shorter ones and not many: it changes little.
+          has trials of its own, shorter ones: it changes little.
 Features  The paper takes the last hidden layer of a ResNet-18 pretrained on ImageNet. No pretrained network
           comes with this program: features are those of one fixed random convolution with 5 x 5 filters,
           averaged over the four quarters of the image (`whp.ensembles.convolved`), each brought to
@@ -128,7 +128,7 @@ def training(p, rng, device):
     standard=Design(
         Path(n=(2500,), n_test=1000, m=600, filters=32, pool=2, steps=500),
         {"activation": ["swish"]},
-        trials=(12, 12),
+        trials=(12, 40),
     ),
     paper=Design(
         Path(n=(45_000,), n_test=10_000, m=2000, filters=128, pool=1, steps=78_125),

@@ -193,7 +193,7 @@ def designs(most):
 COMMON = {"dtype": "float32", "time_limit": 36_000, "needs": SETS}
 
 
-@experiment(**designs(44), **COMMON)
+@experiment(**designs(100), **COMMON)
 def swish(p, rng, device):
     return run(p, rng, device, "swish")
 
