@@ -14,8 +14,10 @@ from whp.report.run import Record
 
 COLUMNS = ("Claim", "Bound", "Regime", "Stated / median", "Stated / worst trial", "Tightest at")
 NOTE = (
-    "The factor by which a bound exceeds what was measured: the median of the trials, and the largest of"
-    " them; from the tightest cell to the loosest, where they differ. Bounds that PASS, and say a level."
+    "The factor by which a bound exceeds what was measured: the median of the trials (the slack), and the"
+    " largest of them; from the tightest cell to the loosest, where they differ. Where what decides is itself"
+    " a bound, say of a supremum over all times, the median is that of what was seen, and the worst trial"
+    " that of the bound. Bounds that PASS, and say a level."
 )
 
 
@@ -66,7 +68,8 @@ def _factors(cell: Record) -> _Cell | None:
     bound, median, worst = (
         np.array([words.value(x) for x in series]) for series in (stated, figure["median"], figure["maximum"])
     )
-    if not (np.isfinite(bound).all() and (bound > 0).all() and (worst > 0).all()):
+    finite = np.isfinite(bound).all() and not np.isnan(words.value(cell["slack"]))
+    if not (finite and (bound > 0).all() and (worst > 0).all()):
         return None
     with np.errstate(divide="ignore"):
         by_median = np.where(median > 0, bound / np.maximum(median, 0), np.inf)
@@ -74,7 +77,7 @@ def _factors(cell: Record) -> _Cell | None:
     sizes = figure.get("points", [{}] * len(bound))[at]
     where = [*cell["cell"].items(), *sizes.items()]
     label = ", ".join(f"{key} = {value}" for key, value in where) or "all"
-    return _Cell(float(by_median[at]), float((bound / worst).min()), label)
+    return _Cell(words.value(cell["slack"]), float((bound / worst).min()), label)
 
 
 def _range(values: Sequence[float]) -> str:
