@@ -255,7 +255,10 @@ CLAIM = claim(
     searched(
         "4 range",
         in_range,
-        RATIOS,
+        {
+            **RATIOS,
+            "length": st.one_of(st.sampled_from([1, 2]), st.integers(2, 40)),
+        },  # 1: where it is attained
         r"\sum_j \tilde\lambda_j^2 \in (0, 1],\ (1 - \gamma)^2 \sum_j \tilde\lambda_j^2 \in [0, 1]",
         one=("at most 0.99", in_smaller_range),
         even=("above that of equal weights by a hundredth", above_zero),
