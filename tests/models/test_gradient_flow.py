@@ -14,7 +14,7 @@ from scipy.integrate import solve_ivp
 from whp.errors import InputError, MeasurementError
 from whp.kernels import activation
 from whp.models.finite import FullyConnected
-from whp.models.gradient_flow import _phi, gradient_flow
+from whp.models.gradient_flow import gradient_flow, phi_function
 
 
 def task(m=20, layers=2, name="erf", n=5, d=4, dtype=torch.float64, seed=0):
@@ -145,7 +145,7 @@ def test_nothing_to_learn():
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_the_functions_of_the_exponential(order):
     z = [0.0, -1e-12, -1e-3, -0.5, -0.999999, -1.0, -3.0, -50.0, -1e6]
-    found = _phi(order, torch.tensor(z, dtype=torch.float64))
+    found = phi_function(order, torch.tensor(z, dtype=torch.float64))
     for value, at in zip(found.tolist(), z, strict=True):
         with mpmath.workdps(60):
             x = mpmath.mpf(at)

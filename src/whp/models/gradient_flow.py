@@ -130,7 +130,7 @@ def gradient_flow(
             step = 1.0 / (kappa**2 * float(values[-1]))
 
         def function(order: int, values: Tensor = values, Q: Tensor = Q, length: float = step) -> Tensor:
-            return (Q * _phi(order, -length * kappa**2 * values)) @ Q.T
+            return (Q * phi_function(order, -length * kappa**2 * values)) @ Q.T
 
         start = state.rows(n)
         alpha = -step * kappa * (function(1) @ r)
@@ -211,7 +211,7 @@ def _moved(network: FullyConnected, *along: tuple[_Factors, Tensor]) -> FullyCon
     return replace(network, weights=tuple(weights))
 
 
-def _phi(order: int, z: Tensor) -> Tensor:
+def phi_function(order: int, z: Tensor) -> Tensor:
     r""":math:`\varphi_k(z) = \sum_j z^j / (j + k)!`, without cancellation; ``z <= 0`` up to rounding."""
     near = z.abs() < 1.0
     small, large = torch.where(near, z, 0.0), torch.where(near, -1.0, z)

@@ -20,7 +20,7 @@ import torchdiffeq
 from torch import Tensor
 
 from whp.errors import MeasurementError, require
-from whp.models.gradient_flow import _phi
+from whp.models.gradient_flow import phi_function
 from whp.models.node_network import NodeScaled
 from whp.models.node_state import NodeState, View
 
@@ -248,7 +248,7 @@ def _exponential(course: _Course, most_steps: int) -> int:
         length = min(step, until - course.time)
 
         def phi(order: int, values: Tensor = values, Q: Tensor = Q, length: float = length) -> Tensor:
-            return (Q * _phi(order, -length * values)) @ Q.T
+            return (Q * phi_function(order, -length * values)) @ Q.T
 
         alpha = -length * (phi(1) @ r)
         ahead = course.state.ahead(alpha)
