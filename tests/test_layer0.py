@@ -16,6 +16,7 @@ from whp.errors import (
     LedgerError,
     MeasurementError,
     OutputError,
+    ResourceError,
     UsageError,
     WhpError,
     require,
@@ -30,7 +31,15 @@ FROZEN_NUMBERS = [3045720345, 1905421597, 3875690765]
 
 class TestErrors:
     def test_one_root_and_an_exit_code_each(self):
-        kinds = [UsageError, InputError, ClaimError, LedgerError, OutputError, MeasurementError]
+        kinds = [
+            UsageError,
+            InputError,
+            ClaimError,
+            LedgerError,
+            OutputError,
+            MeasurementError,
+            ResourceError,
+        ]
         assert all(issubclass(kind, WhpError) for kind in kinds)
         assert {kind.exit_code for kind in kinds} == {1, 2}
         found = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, Exception)]

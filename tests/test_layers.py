@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "whp"
 
 ROWS = [
-    {"errors", "interval", "seeding", "devices"},
+    {"errors", "interval", "seeding", "devices", "memory"},
     {"ensembles", "bounds", "linalg", "stats"},
     {"models", "kernels", "claims"},
     {"engine"},
@@ -23,7 +23,7 @@ ROWS = [
 LABORATORY = {"ensembles", "bounds", "linalg", "models", "kernels"}
 COURT = {"stats", "claims"}
 # Layer 0 is the ground that its own modules share, and the doors share the terminal.
-GROUND = {("seeding", "errors"), ("interval", "errors"), ("devices", "errors")}
+GROUND = {("seeding", "errors"), ("interval", "errors"), ("devices", "errors"), ("memory", "errors")}
 DOORS = {
     *(("cli", name) for name in ("console", "options", "cli_data", "cli_trust")),
     *((door, name) for door in ("cli_data", "cli_trust") for name in ("console", "options")),

@@ -37,6 +37,10 @@ class MeasurementError(WhpError):
     exit_code = 1
 
 
+class ResourceError(WhpError, MemoryError):
+    """The memory of the machine or of its device does not suffice, even in the smallest pieces."""
+
+
 def fail(name: str, rule: str, got: object, error: type[WhpError] = InputError) -> NoReturn:
     """Raise ``error`` with the sentence ``name must be RULE, got VALUE``."""
     text = repr(got)

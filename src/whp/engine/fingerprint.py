@@ -26,7 +26,7 @@ import whp
 from whp.claims.experiment import Experiment
 from whp.engine.needs import contents
 
-LABORATORY = ("ensembles", "bounds", "linalg", "models", "kernels", "seeding", "devices")
+LABORATORY = ("ensembles", "bounds", "linalg", "models", "kernels", "seeding", "devices", "memory")
 LIBRARIES = ("numpy", "scipy", "torch", "numba")
 
 _WHP = Path(whp.__file__).resolve().parent
