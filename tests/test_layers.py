@@ -18,15 +18,26 @@ ROWS = [
     {"engine"},
     {"report"},
     {"calibration"},
-    {"cli", "cli_data", "cli_trust", "options", "console", "__main__", "pytest_plugin", "strategies"},
+    {"benchmarks"},
+    {
+        "cli",
+        "cli_bench",
+        "cli_data",
+        "cli_trust",
+        "options",
+        "console",
+        "__main__",
+        "pytest_plugin",
+        "strategies",
+    },
 ]
 LABORATORY = {"ensembles", "bounds", "linalg", "models", "kernels"}
 COURT = {"stats", "claims"}
 # Layer 0 is the ground that its own modules share, and the doors share the terminal.
 GROUND = {("seeding", "errors"), ("interval", "errors"), ("devices", "errors"), ("memory", "errors")}
 DOORS = {
-    *(("cli", name) for name in ("console", "options", "cli_data", "cli_trust")),
-    *((door, name) for door in ("cli_data", "cli_trust") for name in ("console", "options")),
+    *(("cli", name) for name in ("console", "options", "cli_bench", "cli_data", "cli_trust")),
+    *((door, name) for door in ("cli_bench", "cli_data", "cli_trust") for name in ("console", "options")),
     ("__main__", "cli"),
     ("pytest_plugin", "console"),
 }
