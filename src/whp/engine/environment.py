@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version
-from pathlib import Path
 
 import whp
+from whp.machine import cpu_model
 
 
 def environment(device: str = "cpu") -> dict[str, str]:
-    """Return versions, processor and device as text.
+    """Return versions, processor, device and the route of matrix products as text.
 
     No user name, host name or path is among them.
 
@@ -28,6 +28,7 @@ def environment(device: str = "cpu") -> dict[str, str]:
         "cpu": cpu_model(),
         "cores": str(available_cores()),
         "device": device_name(device),
+        "product": os.environ.get("WHP_PRODUCT") or "torch",
     }
 
 
@@ -36,16 +37,6 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def cpu_model() -> str:
-    """The processor's name, as the system gives it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def device_name(device: str) -> str:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import numpy.typing as npt
 import torch
 
 from whp.errors import InputError, OutputError, fail, require
+from whp.machine import user_cache_folder
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -123,11 +123,7 @@ def cache_folder() -> Path:
     """The folder of all data sets: ``$WHP_DATA``, else ``whp`` in the user's cache folder of the system."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "whp"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "whp"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whp"
+    return user_cache_folder()
 
 
 def require_known(name: str) -> None:

@@ -2,13 +2,17 @@
 
 from whp.linalg.norms import ExtremeEigenvalues, NormBounds, extreme_eigenvalues, spectral_norm
 from whp.linalg.operators import DenseSymmetric, SymmetricOperator, frobenius_norm
+from whp.linalg.products import choose_product, product, product_rate
 
 __all__ = [
     "DenseSymmetric",
     "ExtremeEigenvalues",
     "NormBounds",
     "SymmetricOperator",
+    "choose_product",
     "extreme_eigenvalues",
     "frobenius_norm",
+    "product",
+    "product_rate",
     "spectral_norm",
 ]
