@@ -43,19 +43,18 @@ def fingerprint(experiment: Experiment, home: Path) -> str:
         The file that declares it.
     """
     home = home.resolve()
-    body = _reached(_parse(home.read_bytes()), _root(experiment, home))
+    body = _reached(_parse(_source(home)), _root(experiment, home))
     files: set[Path] = set()
     _collect(body, home, files)
     code = Path(experiment.measure.__code__.co_filename).resolve()  # e.g. the search of kind always
     if code != home and code.is_file():
         files.add(code)
     limits = f"{experiment.dtype} {experiment.time_limit!r} {experiment.memory_limit!r}"
-    parts = [limits, *(f"{name} {version(name)}" for name in LIBRARIES)]
-    parts += contents(experiment)
-    parts += [home.name, *(_dump(statement) for statement in body)]
+    parts = [limits, *_libraries(), *contents(experiment), home.name]
+    chunks = [*map(_framed, parts), *map(_dump, body)]
     for file in sorted(files - {home}, key=_label):
-        parts += [_label(file), *_dumps(file.read_bytes())]
-    return _digest(parts)
+        chunks += [_framed(_label(file)), _dumps(_source(file))]
+    return hashlib.sha256(b"".join(chunks)).hexdigest()
 
 
 def module_digest(file: Path) -> str:
@@ -65,28 +64,44 @@ def module_digest(file: Path) -> str:
     of numpy, scipy, torch and numba.
     """
     files = {file.resolve()}
-    _collect(_parse(file.read_bytes()), file.resolve(), files, lambda target: True)
-    parts = [f"{name} {version(name)}" for name in LIBRARIES]
+    _collect(_parse(_source(file)), file.resolve(), files, lambda target: True)
+    chunks = [*map(_framed, _libraries())]
     for path in sorted(files, key=_label):
-        parts += [_label(path), *_dumps(path.read_bytes())]
-    return _digest(parts)
+        chunks += [_framed(_label(path)), _dumps(_source(path))]
+    return hashlib.sha256(b"".join(chunks)).hexdigest()
 
 
-def _digest(parts: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode()
-        digest.update(len(data).to_bytes(8, "little") + data)
-    return digest.hexdigest()
+def _framed(part: str) -> bytes:
+    """A text with its length before it, so that where one ends counts too."""
+    data = part.encode()
+    return len(data).to_bytes(8, "little") + data
 
 
 def sources(experiment: Experiment, home: Path) -> list[str]:
     """Labels of the other files that the digest covers, sorted; for people and tests."""
     files: set[Path] = set()
-    _collect(_reached(_parse(home.read_bytes()), _root(experiment, home)), home.resolve(), files)
+    _collect(_reached(_parse(_source(home)), _root(experiment, home)), home.resolve(), files)
     return sorted(_label(file) for file in files)
 
 
+@lru_cache(maxsize=1)
+def _libraries() -> tuple[str, ...]:
+    """The versions of what computes; they are read once, as what is imported stays."""
+    return tuple(f"{name} {version(name)}" for name in LIBRARIES)
+
+
+def _source(file: Path) -> bytes:
+    """What is in a file now; read again where its time or its size has changed."""
+    state = file.stat()
+    return _read(file, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=512)
+def _read(file: Path, time: int, size: int) -> bytes:
+    return file.read_bytes()
+
+
+@lru_cache(maxsize=1024)
 def _label(file: Path) -> str:
     """A name that does not depend on where the checkout lies."""
     return file.relative_to(_WHP).as_posix() if file.is_relative_to(_WHP) else file.name
@@ -112,14 +127,16 @@ def _parse(source: bytes) -> list[ast.stmt]:
     return tree.body
 
 
-def _dump(statement: ast.stmt) -> str:
-    return ast.dump(statement)
+# Experiments of a file share its statements, which `_parse` keeps: each is looked into once.
+@lru_cache(maxsize=8192)
+def _dump(statement: ast.stmt) -> bytes:
+    return _framed(ast.dump(statement))
 
 
 @lru_cache(maxsize=512)
-def _dumps(source: bytes) -> tuple[str, ...]:
+def _dumps(source: bytes) -> bytes:
     """All of a file: most experiments rest on the same modules."""
-    return tuple(_dump(statement) for statement in _parse(source))
+    return b"".join(_dump(statement) for statement in _parse(source))
 
 
 def _reached(body: list[ast.stmt], root: str | None) -> list[ast.stmt]:
@@ -133,7 +150,7 @@ def _reached(body: list[ast.stmt], root: str | None) -> list[ast.stmt]:
     binders: dict[str, list[int]] = {}
     always: list[int] = []
     for index, statement in enumerate(body):
-        names = set(_bound(statement))
+        names = _bound(statement)
         if not names or "*" in names:
             always.append(index)
         for name in names:
@@ -153,14 +170,25 @@ def _reached(body: list[ast.stmt], root: str | None) -> list[ast.stmt]:
     kept = []
     for index in sorted(reached):
         statement = body[index]
-        if index in binders[root] and isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            plain = {**dict(ast.iter_fields(statement)), "decorator_list": []}
-            statement = ast.copy_location(type(statement)(**plain), statement)
-        kept.append(statement)
+        kept.append(_plain(statement) if index in binders[root] else statement)
     return kept
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
+@lru_cache(maxsize=1024)
+def _plain(statement: ast.stmt) -> ast.stmt:
+    """A function without its decorators; anything else as it is."""
+    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return statement
+    fields = {**dict(ast.iter_fields(statement)), "decorator_list": []}
+    return ast.copy_location(type(statement)(**fields), statement)
+
+
+@lru_cache(maxsize=8192)
+def _bound(statement: ast.stmt) -> frozenset[str]:
+    return frozenset(_binds(statement))
+
+
+def _binds(statement: ast.stmt) -> Iterator[str]:
     """Names that a top-level statement binds; ``*`` where there is more to it than names."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         yield statement.name
@@ -176,14 +204,14 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
             yield "*"
 
 
-def _used(statement: ast.stmt, decorators: bool) -> Iterator[str]:
+@lru_cache(maxsize=8192)
+def _used(statement: ast.stmt, decorators: bool) -> frozenset[str]:
     """Names that a statement mentions."""
     skipped: set[int] = set()
     if not decorators and isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
         skipped = {id(n) for d in statement.decorator_list for n in ast.walk(d)}
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and id(node) not in skipped:
-            yield node.id
+    nodes = (node for node in ast.walk(statement) if isinstance(node, ast.Name) and id(node) not in skipped)
+    return frozenset(node.id for node in nodes)
 
 
 def _collect(
@@ -197,7 +225,7 @@ def _add(targets: Iterable[Path], files: set[Path], counts: Callable[[Path], boo
     for target in targets:
         if counts(target) and target not in files:
             files.add(target)
-            _add(_imports(target.read_bytes(), target.parent), files, counts)
+            _add(_imports(_source(target), target.parent), files, counts)
 
 
 @lru_cache(maxsize=512)
@@ -208,8 +236,13 @@ def _imports(source: bytes, folder: Path) -> tuple[Path, ...]:
 
 def _imported(body: Iterable[ast.stmt], folder: Path) -> Iterator[Path]:
     for statement in body:
-        for node in ast.walk(statement):
-            yield from _targets(node, folder)
+        yield from _named(statement, folder)
+
+
+@lru_cache(maxsize=8192)
+def _named(statement: ast.stmt, folder: Path) -> tuple[Path, ...]:
+    """The files that a statement imports."""
+    return tuple(target for node in ast.walk(statement) for target in _targets(node, folder))
 
 
 def _targets(node: ast.AST, folder: Path) -> Iterator[Path]:
@@ -239,6 +272,7 @@ def _module_file(base: Path) -> Iterator[Path]:
             return
 
 
+@lru_cache(maxsize=1024)
 def _counts(file: Path) -> bool:
     """Laboratory modules and files outside whp (or in its shipped catalogue) count."""
     if not file.is_relative_to(_WHP):
