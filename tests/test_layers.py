@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "whp"
 
 ROWS = [
-    {"errors", "interval", "seeding", "devices", "machine", "memory"},
+    {"errors", "interval", "seeding", "devices", "machine", "memory", "vectors"},
     {"ensembles", "bounds", "linalg", "stats"},
     {"models", "kernels", "claims"},
     {"engine"},

@@ -22,7 +22,8 @@ import torch
 
 from whp.kernels.cntk_reference import Padding, Pooling, Train
 from whp.kernels.cntk_torch import deviation_maps, inverse, unit_images
-from whp.kernels.fast_arccos import arccos_factor, compiled, lift_factor
+from whp.kernels.fast_arccos import arccos_factor, lift_factor
+from whp.vectors import compiled
 
 Array = npt.NDArray[Any]
 

@@ -17,24 +17,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import Chebyshev, Polynomial
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from whp.vectors import compiled
+
 Array = npt.NDArray[np.float64]
-
-
-def compiled(f: Function) -> Function:
-    """Compile to machine code that runs without the interpreter's lock; kept on disk beside the module.
-
-    Sums may be reordered and products fused: no argument may be NaN or infinite.
-    """
-    machine: Any = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(f)
-    return cast(Function, machine)
 
 
 def _angle(q: Array) -> Array:

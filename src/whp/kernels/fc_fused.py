@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from whp.kernels.fast_arccos import arccos_factor, arcsin, compiled, lift_factor
+from whp.kernels.fast_arccos import arccos_factor, arcsin, lift_factor
+from whp.vectors import compiled
 
 Array32 = npt.NDArray[np.float32]
 Array64 = npt.NDArray[np.float64]
