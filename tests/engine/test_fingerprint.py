@@ -115,8 +115,21 @@ def test_it_changes_with_limits_and_versions_but_not_with_the_place(tree, monkey
     moved = tmp_path / "moved" / "toy"
     shutil.copytree(toy.folder, moved)
     assert len(sources(experiment, toy.folder / "value.py")) == 3
-    monkeypatch.setattr(module, "version", lambda name: "0")
+    monkeypatch.setattr(module, "_version", lambda name: "0")
     assert digest() != before
+
+
+def test_each_file_is_read_once_and_again_when_it_has_changed(tree, monkeypatch):
+    toy, _, digest, _ = tree
+    read, whole = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda file: read.append(file) or whole(file))
+    digest()
+    read.clear()
+    before = digest()
+    assert read == []
+    edit(toy.folder / "_help.py", "2 * x", "3 * x")
+    assert digest() != before
+    assert [file.name for file in read] == ["_help.py"]
 
 
 def test_sources_are_laboratory_and_siblings_only(tree):

@@ -18,7 +18,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,6 +30,7 @@ LABORATORY = ("ensembles", "bounds", "linalg", "models", "kernels", "seeding", "
 LIBRARIES = ("numpy", "scipy", "torch", "numba")
 
 _WHP = Path(whp.__file__).resolve().parent
+_version = cache(version)  # what is imported stays as it is
 
 
 def fingerprint(experiment: Experiment, home: Path) -> str:
@@ -84,10 +85,9 @@ def sources(experiment: Experiment, home: Path) -> list[str]:
     return sorted(_label(file) for file in files)
 
 
-@lru_cache(maxsize=1)
 def _libraries() -> tuple[str, ...]:
-    """The versions of what computes; they are read once, as what is imported stays."""
-    return tuple(f"{name} {version(name)}" for name in LIBRARIES)
+    """The versions of what computes."""
+    return tuple(f"{name} {_version(name)}" for name in LIBRARIES)
 
 
 def _source(file: Path) -> bytes:
