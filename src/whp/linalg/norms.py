@@ -19,6 +19,7 @@ from whp.interval import Interval
 from whp.linalg.lanczos import STARTS, Product, spectrum_edges
 from whp.linalg.operators import (
     ROUNDOFF64,
+    RoundedOperator,
     SymmetricOperator,
     frobenius_norm,
     product_rounding,
@@ -141,8 +142,8 @@ def spectral_norm(
     rounding : float, optional
         Allowance for the rounding error ``||fl(A v) - A v||`` of one product with a unit
         vector. By default ``2 sqrt(N) u ||A||_F`` for a tensor with longer side N, and
-        ``2 N u ||A||`` for an operator (models of rounding, see `product_rounding`). An operator
-        whose terms cancel must state its own.
+        ``2 N u ||A||`` for an operator (models of rounding, see `product_rounding`), unless it has a
+        ``rounding`` of its own (`RoundedOperator`), as one whose terms cancel must.
 
     Returns
     -------
@@ -331,6 +332,8 @@ def _operator_problem(A: SymmetricOperator, rng: np.random.Generator, rounding: 
     shape = tuple(A.shape)
     require(len(shape) == 2 and shape[0] == shape[1] >= 1, "A", "square and not empty", shape)
     n = shape[0]
+    if rounding is None and isinstance(A, RoundedOperator):
+        rounding = A.rounding
 
     def product(V: torch.Tensor) -> torch.Tensor:
         W = A.matmat(V.to(A.dtype))

@@ -35,6 +35,17 @@ class SymmetricOperator(Protocol):
     def matmat(self, V: torch.Tensor) -> torch.Tensor: ...
 
 
+@runtime_checkable
+class RoundedOperator(SymmetricOperator, Protocol):
+    """A `SymmetricOperator` that states its rounding errors, as one whose terms cancel must.
+
+    ``rounding`` is an allowance for ``||fl(A v) - A v||`` over unit vectors v.
+    """
+
+    @property
+    def rounding(self) -> float: ...
+
+
 @dataclass(frozen=True, eq=False)
 class DenseSymmetric:
     """A symmetric (n, n) tensor as an operator; nothing is copied."""
@@ -59,6 +70,47 @@ class DenseSymmetric:
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``A @ V`` for V of shape (n, s)."""
         return self.A @ V
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """``left - right`` of two operators, never formed.
+
+    Where the two nearly cancel, the rounding errors of each are as large as ever: so both state theirs, and
+    that of the difference is their sum.
+    """
+
+    left: RoundedOperator
+    right: RoundedOperator
+
+    def __post_init__(self) -> None:
+        same = (self.left.shape, self.left.dtype, self.left.device)
+        other = (self.right.shape, self.right.dtype, self.right.device)
+        require(same == other, "right", "of the shape, dtype and device of left", other)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n, n)``."""
+        return tuple(self.left.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the products."""
+        return self.left.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the products are computed."""
+        return self.left.device
+
+    @property
+    def rounding(self) -> float:
+        """Allowance for the rounding of one product with a unit vector: the sum of both."""
+        return self.left.rounding + self.right.rounding
+
+    def matmat(self, V: torch.Tensor) -> torch.Tensor:
+        """Return ``left @ V - right @ V`` for V of shape (n, s)."""
+        return self.left.matmat(V) - self.right.matmat(V)
 
 
 def largest_entry(A: torch.Tensor, name: str = "A") -> float:

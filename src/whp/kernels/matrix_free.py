@@ -1,0 +1,325 @@
+"""Tangent kernels of two-layer networks as operators, for sizes at which the n x n matrix does not fit.
+
+With F = phi'(X W^T / sqrt d) of shape (n, m), the kernel of the first layer is Theta_1 = J J^T, where column
+(r, k) of J is F_r o X_k / sqrt(m d) (hu2020, eq. (17)). So one product with a vector takes
+
+    M = F^T diag(v) X,  shape (m, d),      y_i = sum_k X_ik (F M)_ik / (m d),
+
+which is 4 n m d flops, where forming the matrix takes n^2 m, and F is needed for some neurons at a time only.
+The linear kernel is given by its features, the expected one (:mod:`whp.kernels.expected_operator`) by tiles.
+
+*Rounding.* F is computed in the dtype of X. Sums over the n points are taken over ``PANEL`` rows in that
+dtype, and over panels in float64. The allowance of each operator is that of the two products with J under
+the model of `whp.linalg.operators.product_rounding`, each 2 sqrt(N) u ||J||_F for sums of N terms, times
+||J|| for the other of the two; and that of F: errors of z = x . w / sqrt d that are independent, of mean zero
+and of size sqrt(d) u |x| / sqrt d, moved into F by phi'', or by the few jumps of phi' that they cross.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from whp.errors import require
+from whp.kernels.activations import Activation, Elementwise
+from whp.kernels.ntk import norm_ratios
+from whp.kernels.second_layer import combined_features, norm_feature
+from whp.kernels.tiles import ACTIVATION_CHUNK, data_shape
+from whp.linalg.operators import Difference, unit_roundoff
+from whp.linalg.products import product
+from whp.memory import free_bytes, rows_that_fit
+
+# Neurons whose features, (n, BLOCK) numbers a layer, are computed at once.
+BLOCK = 512
+# Rows whose sums are taken in the dtype of the data, and how many of them before the next in float64.
+PANEL, PANELS = 1024, 8
+# On CUDA that many panels go into one call, which would else take less time than its start.
+PANELS_CUDA = 64
+# Features are kept from one product to the next where they fit into these bytes, and into this share of the
+# free memory. What is not kept is computed again, to the same numbers.
+KEEP, KEEP_SHARE = 2.1e9, {"cpu": 0.4, "cuda": 0.6}
+# Grid for the supremum of |phi''|, which decays beyond.
+GRID = torch.linspace(-8.0, 8.0, 4001, dtype=torch.float64)
+
+
+class KernelOperator:
+    """A symmetric (n, n) kernel matrix by its products only, with its rounding errors.
+
+    Attributes
+    ----------
+    rounding : float
+        Allowance for ``||fl(K v) - K v||`` over unit vectors v, see :mod:`whp.kernels.matrix_free`.
+    """
+
+    rounding: float
+
+    def __init__(self, X: torch.Tensor) -> None:
+        n, _ = data_shape(X)
+        self.shape: tuple[int, ...] = (n, n)
+        self.dtype, self.device = X.dtype, X.device
+        self.panels = PANELS_CUDA if X.is_cuda else PANELS
+
+    def matmat(self, V: torch.Tensor) -> torch.Tensor:
+        """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
+        raise NotImplementedError
+
+    def __sub__(self, other: KernelOperator) -> Difference:
+        return Difference(self, other)
+
+    def _checked(self, V: torch.Tensor) -> torch.Tensor:
+        fits = V.ndim == 2 and len(V) == self.shape[0] and V.dtype == self.dtype and V.device == self.device
+        rule = f"({self.shape[0]}, s), {self.dtype} on {self.device}"
+        require(fits, "V", rule, f"{tuple(V.shape)}, {V.dtype} on {V.device}")
+        return V
+
+    def _transposed(self, F: torch.Tensor, U: torch.Tensor) -> torch.Tensor:
+        """Return U^T F, shape (s, k), in float64 from panel to panel."""
+        total = torch.zeros(U.shape[1], F.shape[1], dtype=torch.float64, device=self.device)
+        group = self.panels * PANEL
+        part, inner = (torch.empty(total.shape, dtype=self.dtype, device=self.device) for _ in range(2))
+        for start in range(0, len(F), group):
+            f, u = F[start : start + group], U[start : start + group]
+            if self.device.type == "cuda" and len(f) == group:
+                panels = (self.panels, PANEL, -1)
+                parts = torch.bmm(u.reshape(panels).transpose(1, 2), f.reshape(panels))
+                total += parts.sum(0, dtype=torch.float64)
+                continue
+            part.zero_()
+            for left, right in zip(torch.split(u, PANEL), torch.split(f, PANEL), strict=True):
+                part.add_(product(left.T, right, inner))
+            total += part
+        return total
+
+
+class TangentOperator(KernelOperator):
+    """r_1 Theta_1(W) + r_2 Theta_2(W) of hu2020, eq. (17), by its products: for n beyond any n x n matrix.
+
+    For a symmetric initialisation pass its independent half ``W_half``: the matrix is the same at half of
+    the work. A product takes about 4 n m d flops a vector for the first layer, and memory for X, for four
+    vectors times X, and for the features that are kept.
+
+    Parameters
+    ----------
+    X : Tensor, shape (n, d)
+        Data, one point per row; float32 or float64.
+    W : Tensor, shape (m, d)
+        First-layer weights, of the dtype and on the device of ``X``.
+    activation : Activation
+        Supplies phi and phi'.
+    rates : (float, float)
+        r_1 and r_2, not negative; (1, 0) is Theta_1, (0, 1) Theta_2, (1, 1) the kernel of both layers.
+    keep : float, optional
+        Bytes of features that may be kept from one product to the next; results do not depend on it.
+        By default ``KEEP``, on CUDA no limit, and no more than ``KEEP_SHARE`` of the free memory.
+
+    Raises
+    ------
+    InputError
+        If shapes, dtypes or devices differ, or a rate is negative.
+    ResourceError
+        If not even the features of a few neurons fit into memory.
+    """
+
+    def __init__(
+        self,
+        X: torch.Tensor,
+        W: torch.Tensor,
+        activation: Activation,
+        rates: tuple[float, float] = (1.0, 0.0),
+        *,
+        keep: float | None = None,
+    ) -> None:
+        super().__init__(X)
+        n, d = X.shape
+        fits = W.ndim == 2 and W.shape[1] == d and len(W) > 0
+        require(fits, "W", f"of shape (m, {d}), m > 0", tuple(W.shape))
+        same = W.dtype == X.dtype and W.device == X.device
+        require(same, "W", f"{X.dtype} on {X.device} like X", f"{W.dtype} on {W.device}")
+        self.X, self.W, self.activation, self.rates = X, W / d**0.5, activation, checked_rates(rates)
+        wanted = zip(self.rates, (activation.dphi, activation.phi), strict=True)
+        self._functions: list[Elementwise | None] = [f if rate > 0 else None for rate, f in wanted]
+        layers = 2 if all(self.rates) else 1
+        row = n * layers * X.element_size()  # bytes a neuron
+        block = rows_that_fit(
+            X.device, row, default=BLOCK, least=min(16, BLOCK), what=f"the features of {n} points"
+        )
+        free = KEEP_SHARE[X.device.type] * max(0.0, free_bytes(X.device) - block * row)
+        if keep is None:
+            keep = free if X.is_cuda else min(KEEP, free)
+        self._blocks = torch.split(self.W, block)
+        self._kept: list[list[torch.Tensor]] = []
+        self._may_keep = int(keep // (block * row))
+        self._buffers = [torch.empty(0, dtype=X.dtype, device=X.device)] * 2
+        self.rounding = _tangent_rounding(X, W, activation, self.rates, block)
+
+    def matmat(self, V: torch.Tensor) -> torch.Tensor:
+        """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
+        (n, d), s = self.X.shape, self._checked(V).shape[1]
+        y = torch.zeros(n, s, dtype=torch.float64, device=self.device)
+        first, second = (rate / len(self.W) for rate in self.rates)
+        U = V.new_empty(0)
+        if first:  # (n, s d): column j of V times X
+            U = (V[:, :, None] * self.X[:, None, :]).reshape(n, s * d)
+        for slopes, values in self._features():
+            if first:
+                M = self._transposed(slopes, U).mul_(first / d).to(self.dtype)  # (s d, k)
+                self._add_rows(slopes, M, y, self.X)
+            if second:
+                N = self._transposed(values, V).mul_(second).to(self.dtype)  # (s, k)
+                self._add_rows(values, N, y, None)
+        return y.to(self.dtype)
+
+    def _add_rows(self, F: torch.Tensor, M: torch.Tensor, y: torch.Tensor, X: torch.Tensor | None) -> None:
+        """Add F M^T to ``y``, or, where there is ``X``, its row products with each d columns of F M^T."""
+        step = PANEL * (self.panels if F.is_cuda else 1)
+        room = torch.empty(min(step, len(F)), len(M), dtype=self.dtype, device=self.device)
+        for start in range(0, len(F), step):
+            rows = slice(start, start + step)
+            T = product(F[rows], M.T, room[: len(F[rows])])
+            if X is not None:
+                T = (T.view(len(T), y.shape[1], -1) @ X[rows, :, None])[:, :, 0]
+            y[rows] += T
+
+    def _features(self) -> Iterator[list[torch.Tensor]]:
+        """Yield phi' and phi of some neurons after the other, each (n, k); empty where not needed."""
+        for index, W in enumerate(self._blocks):
+            if index < len(self._kept):
+                yield self._kept[index]
+                continue
+            features = self._compute(W, fresh=index < self._may_keep)
+            if index < self._may_keep:
+                self._kept.append(features)
+            yield features
+
+    def _compute(self, W: torch.Tensor, *, fresh: bool) -> list[torch.Tensor]:
+        n, k = len(self.X), len(W)
+        features = []
+        for layer, f in enumerate(self._functions):
+            size = 0 if f is None else n * k
+            if not fresh and self._buffers[layer].numel() < size:
+                self._buffers[layer] = torch.empty(size, dtype=self.dtype, device=self.device)
+            memory = (
+                torch.empty(size, dtype=self.dtype, device=self.device) if fresh else self._buffers[layer]
+            )
+            features.append(memory[:size].view(-1, k))
+        rows_at_once = max(1, ACTIVATION_CHUNK * (64 if self.device.type == "cuda" else 1) // k)
+        for start in range(0, n, rows_at_once):
+            rows = slice(start, start + rows_at_once)
+            Z = torch.mm(self.X[rows], W.T)  # in the cache, and the allocator gives the same memory again
+            for f, F in zip(self._functions, features, strict=True):
+                if f is not None:
+                    F[rows] = f(Z)
+        return features
+
+
+class LinearOperator(KernelOperator):
+    """r_1 Theta^lin1 + r_2 Theta^lin2 of hu2020, eq. (20), by its d + 2 features.
+
+    Parameters
+    ----------
+    X, activation, sigma_moment, rates
+        As for :func:`whp.kernels.linear_kernel`, whose products these are.
+    """
+
+    def __init__(
+        self,
+        X: torch.Tensor,
+        activation: Activation,
+        sigma_moment: float,
+        rates: tuple[float, float] = (1.0, 0.0),
+    ) -> None:
+        super().__init__(X)
+        self.features = combined_features(X, activation, sigma_moment, checked_rates(rates))  # (n, d + 2)
+        norm = spectral_square(self.features) ** 0.5
+        roots = math.sqrt(chain(len(X))) + math.sqrt(self.features.shape[1])
+        self.rounding = 2.0 * roots * unit_roundoff(X.dtype) * norm * frobenius(self.features)
+
+    def matmat(self, V: torch.Tensor) -> torch.Tensor:
+        """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
+        coefficients = self._transposed(self.features, self._checked(V)).to(self.dtype)  # (s, d + 2)
+        return product(self.features, coefficients.T, torch.empty_like(V))
+
+
+def checked_rates(rates: tuple[float, float]) -> tuple[float, float]:
+    """Return learning rates that are finite, not negative, and not both zero."""
+    good = len(rates) == 2 and all(math.isfinite(rate) and rate >= 0 for rate in rates) and any(rates)
+    require(good, "rates", "finite and not negative, and not both zero", rates)
+    return rates
+
+
+def chain(n: int) -> float:
+    """Return the length of the sums over n points: within a panel, and of panels."""
+    return min(n, PANEL) + n / PANEL
+
+
+def spectral_square(A: torch.Tensor) -> float:
+    """Return ||A||^2 of a tall matrix, by its small Gram matrix in float64."""
+    return float(torch.linalg.eigvalsh(_gram(A))[-1].clamp_min(0))
+
+
+def frobenius(A: torch.Tensor) -> float:
+    """Return ||A||_F, summed in float64."""
+    return float(torch.linalg.vector_norm(A, dtype=torch.float64))
+
+
+def first_layer_norm(X: torch.Tensor, activation: Activation) -> float:
+    """Return an upper bound of ||Theta_1(W)|| for all W, and of ||Theta_1^*||: sup|phi'|^2 ||X||^2 / d.
+
+    The Hadamard product with a positive semidefinite matrix A is at most max A_ii times as large (Schur).
+    """
+    return activation.sup_dphi**2 * spectral_square(X) / X.shape[1]
+
+
+def second_layer_norm(X: torch.Tensor, activation: Activation) -> float:
+    """Return about an upper bound of ||Theta_2^*||, of second order in |x| / sqrt d - 1 for the mean of phi.
+
+    In Mehler's series Theta_2^* = sum_k D_k R^(o k) D_k, with R the correlations, the first term is q q^T
+    and all others together have at most norm ||R|| max_i Var phi(|x_i| g / sqrt d), which is at most
+    sup|phi'|^2 |x_i|^2 / d (Poincare).
+    """
+    sizes = torch.linalg.vector_norm(X, dim=1, keepdim=True).clamp_min(torch.finfo(X.dtype).tiny)
+    variance = activation.sup_dphi**2 * float(norm_ratios(X).max())
+    return frobenius(norm_feature(X, activation)) ** 2 + variance * spectral_square(X / sizes)
+
+
+def _tangent_rounding(
+    X: torch.Tensor, W: torch.Tensor, activation: Activation, rates: tuple[float, float], block: int
+) -> float:
+    """Return the allowance of :class:`TangentOperator`; see the module for the model."""
+    (n, d), m, u = X.shape, len(W), unit_roundoff(X.dtype)
+    sup = activation.sup_dphi
+    roots = math.sqrt(chain(n)) + math.sqrt(min(block, m) + m / block + d)
+    ratios = norm_ratios(X)
+    root_d = math.sqrt(d + 2)  # of the sums over d, of dividing W by sqrt(d), and of rounding z
+    total = 0.0
+    if rates[0]:
+        inner = math.sqrt(n) * sup * float(ratios.mean()) ** 0.5  # ||J_1||_F, from above
+        products = 2.0 * roots * u * inner * math.sqrt(first_layer_norm(X, activation))
+        if activation.smooth:
+            slope = float(activation.ddphi(GRID).abs().max()) * float(ratios.max()) ** 0.5
+            error = u * (slope * root_d + 4.0 * sup)
+        else:  # z / |x| has density 0.4 at 0, and crosses it where its error is larger
+            low, high = activation.dphi(torch.tensor([-1.0, 1.0])).tolist()
+            error = abs(high - low) * math.sqrt(0.4 * root_d * u)
+        gram = float(torch.linalg.matrix_norm(_gram(X))) / d  # ||X X^T||_F / d
+        total += rates[0] * (products + 2.0 * error * sup * gram / math.sqrt(m))
+    if rates[1]:
+        # sum_ir z_ir^2 = tr(X^T X W^T W) / d, and |phi(z)| <= |phi(0)| + sup |z|
+        squares = float((_gram(X) * _gram(W)).sum()) / d
+        at_zero = abs(float(activation.phi(torch.zeros(1, dtype=torch.float64))))
+        inner = (at_zero * math.sqrt(n * m) + sup * math.sqrt(squares)) / math.sqrt(m)  # ||J_2||_F
+        norm = min(inner, math.sqrt(second_layer_norm(X, activation)) + inner / math.sqrt(m))
+        error = sup * (root_d + 4.0) * u * float(ratios.max()) ** 0.5 + u * at_zero
+        total += rates[1] * (2.0 * roots * u * inner * norm + 2.0 * error * math.sqrt(n / m) * inner)
+    return total
+
+
+def _gram(A: torch.Tensor) -> torch.Tensor:
+    """Return A^T A in float64, some rows at a time."""
+    total = torch.zeros(A.shape[1], A.shape[1], dtype=torch.float64, device=A.device)
+    for rows in torch.split(A, 1 << 16):
+        wide = rows.double()
+        total += wide.T @ wide
+    return total
