@@ -19,9 +19,8 @@ help:
 	@echo "make test        install, then style, types and tests"
 	@echo "make test-all    the same with the slow tests"
 	@echo "make lint        style and types only"
-	@echo "make bench       measure speed"
-	@echo "make speed       measure the training of node-scaled networks against autograd (two minutes)"
-	@echo "make peer        measure the kernels against neural-tangents, in an environment of its own (about ten minutes)"
+	@echo "make bench       measure what whp costs, beside neural-tangents and the machine's limits (whp bench; a while)"
+	@echo "make peer        install neural-tangents, in an environment of its own"
 	@echo "make reference   regenerate reports/reference (about three quarters of an hour on two cores)"
 	@echo "make planned     set the plan of the standard run, made from a quick run alone, beside what it took"
 	@echo "make exponents   exponents against alpha, proved and measured, from the committed verdicts"
@@ -67,9 +66,6 @@ test: lint
 
 test-all: lint
 	@$(PYTEST) -n $(JOBS) -m "not gpu and not benchmark_only"
-
-bench: $(INSTALLED)
-	@$(PYTEST) -m benchmark_only
 
 # The committed runs: each paper in the standard profile, and what is shown at its printed size. Exit codes 1 and 7
 # are findings. Sizes and statistics of the experiments of caron2023 were chosen on other seeds than that of its run.
@@ -136,21 +132,19 @@ $(RIVALS)/.installed: tools/rivals/requirements.txt
 rivals: $(INSTALLED) $(RIVALS)/.installed
 	@$(SMALL_MACHINE) $(BIN)/python tools/rivals/compare.py --python $(RIVALS)/bin/python
 
-# The kernels against neural-tangents, in an environment of its own; alone on the machine.
+# What whp costs, beside neural-tangents in an environment of its own; alone on the machine. A number that is missed
+# or was not measured is a finding.
 PEER := .venv-peer
-$(PEER)/.installed: tools/benchmarks/requirements.txt
+PEER_VERSIONS := src/whp/benchmarks/peer/requirements.txt
+$(PEER)/.installed: $(PEER_VERSIONS)
 	@test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
 	@$(PEER)/bin/python -m pip --disable-pip-version-check --no-input -qq install -r $<
 	@touch $@
 
-# Node-scaled networks: a flow at the width of Theorem 4.1, and steps a second against autograd.
-speed: $(INSTALLED)
-	@$(BIN)/python tools/benchmarks/node_scaling.py --out reports/benchmarks/node_scaling.json
+peer: $(PEER)/.installed
 
-peer: $(INSTALLED) $(PEER)/.installed
-	@$(BIN)/python tools/benchmarks/fully_connected.py --peer $(PEER)/bin/python \
-	  --out reports/benchmarks/tangent_kernels.json
-	@$(BIN)/python tools/benchmarks/cntk.py --peer $(PEER)/bin/python --out reports/benchmarks/cntk.json
+bench: $(INSTALLED) peer
+	@$(BIN)/whp bench --peer $(PEER)/bin/python || $(WHP_OK)
 
 clean:
 	rm -rf .whp .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist reports/run-*

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 import whp
-from whp import cli_data, cli_trust
+from whp import cli_bench, cli_data, cli_trust
 from whp.errors import UsageError, WhpError, require
 from whp.options import (
     ALPHA,
@@ -55,6 +55,7 @@ app = typer.Typer(
 NO_SEED = -1  # under which no trial was ever made: what --fresh knows of its seed before it draws one
 
 cli_trust.register(app)
+cli_bench.register(app)
 app.add_typer(cli_data.app, name="data")
 
 

@@ -7,22 +7,21 @@ nothing about another machine.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numba
 import torch
 
+from whp.benchmarks import thread_limits
 from whp.benchmarks.peers import Peer
 from whp.errors import WhpError, require
-
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class BenchmarkError(WhpError):
@@ -220,15 +219,19 @@ def copy_rate(device: str = "cpu", *, megabytes: int = 256, rounds: int = 5) -> 
     return 2 * 4 * source.numel() / statistics.median(seconds)
 
 
-def set_threads(threads: int) -> None:
-    """Give torch, numba and processes that are started from here so many threads.
-
-    numpy's BLAS reads the environment when it is imported, so ``whp bench`` sets that first.
-    """
-    os.environ.update(dict.fromkeys(THREADS, str(threads)))
-    torch.set_num_threads(threads)
+@contextmanager
+def use_threads(threads: int) -> Iterator[None]:
+    """Give torch, numba and processes that are started from here so many threads."""
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    before = torch.get_num_threads(), numba.get_num_threads()
     numba.set_num_threads(min(threads, most))
+    torch.set_num_threads(threads)  # last: where both use OpenMP, numba sets its number for both
+    try:
+        with thread_limits(threads):
+            yield
+    finally:
+        numba.set_num_threads(before[1])
+        torch.set_num_threads(before[0])
 
 
 def fresh_process(target: str, **arguments: object) -> dict[str, Any]:

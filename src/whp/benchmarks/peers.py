@@ -68,6 +68,7 @@ class Peer:
                 env={**os.environ, **limits},
             )
         except OSError:
+            self._stderr.close()
             raise UsageError(f"--peer must be a Python that can be run, got {str(python)!r}") from None
         try:
             self.versions: dict[str, str] = self._ask({"versions": list(needs)})
