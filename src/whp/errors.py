@@ -41,6 +41,12 @@ class ResourceError(WhpError, MemoryError):
     """The memory of the machine or of its device does not suffice, even in the smallest pieces."""
 
 
+class ExecutorError(WhpError):
+    """What runs the trials cannot be used, or was lost; what was measured is kept."""
+
+    exit_code = 4
+
+
 def fail(name: str, rule: str, got: object, error: type[WhpError] = InputError) -> NoReturn:
     """Raise ``error`` with the sentence ``name must be RULE, got VALUE``."""
     text = repr(got)

@@ -113,7 +113,7 @@ def test_errors_are_counted_by_what_a_claim_is_taken_to_be():
 
 def test_lasting_workers_outlive_a_shutdown():
     class Workers:
-        jobs = 3
+        jobs, ahead, slice_seconds = 3, 2, 9.0
         ended = False
 
         def submit(self, fn, *args):
@@ -127,7 +127,7 @@ def test_lasting_workers_outlive_a_shutdown():
     workers = Workers()
     lasting = Lasting(workers)
     lasting.shutdown(wait=True, cancel_futures=True)
-    assert lasting.jobs == 3
+    assert (lasting.jobs, lasting.ahead, lasting.slice_seconds) == (3, 2, 9.0)
     assert not workers.ended
     assert lasting.submit(abs, -2).result() == 2
     lasting.close()

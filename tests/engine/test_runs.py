@@ -192,7 +192,7 @@ def test_a_lost_worker_is_a_retried_trial_until_it_is_a_crash(toy, monkeypatch):
 
 
 def test_a_trial_stuck_in_compiled_code_is_killed(toy, monkeypatch):
-    monkeypatch.setattr(runner, "GRACE", 0.5)
+    monkeypatch.setattr("whp.engine.worker.GRACE", 0.5)
     # A C call that holds on: signals are blocked, so no alarm reaches Python.
     toy.flat(
         "stuck",

@@ -94,7 +94,18 @@ def test_the_environment_names_no_person_and_no_place(monkeypatch):
     import platform
 
     found = environment("cpu")
-    assert set(found) == {"whp", "python", "numpy", "scipy", "torch", "platform", "cpu", "cores", "device"}
+    assert set(found) == {
+        "whp",
+        "python",
+        "numpy",
+        "scipy",
+        "torch",
+        "platform",
+        "cpu",
+        "cores",
+        "device",
+        "product",
+    }
     assert all(isinstance(value, str) and value for value in found.values())
     text = " ".join(found.values())
     assert platform.node() not in text

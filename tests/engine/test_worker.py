@@ -125,10 +125,9 @@ def task(file, **changes):
     return Task(**(fields | changes))
 
 
-def test_a_task_hands_back_what_a_slice_of_time_has_given(toy, monkeypatch):
-    monkeypatch.setattr("whp.engine.worker.SLICE", 1.5)
-    quick = measure(task(toy.flat("quick", "return rng.random()")))
-    slow = measure(task(toy.flat("slow", "time.sleep(1.0); return rng.random()")))
+def test_a_task_hands_back_what_a_slice_of_time_has_given(toy):
+    quick = measure(task(toy.flat("quick", "return rng.random()"), slice_seconds=1.5))
+    slow = measure(task(toy.flat("slow", "time.sleep(1.0); return rng.random()"), slice_seconds=1.5))
     assert [trial for trial, _ in quick] == [0, 1, 2]
     assert [trial for trial, _ in slow] == [0, 1]
     assert slow[0][1].statistics != slow[1][1].statistics

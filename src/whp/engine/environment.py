@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import version
 
 import whp
@@ -28,8 +29,27 @@ def environment(device: str = "cpu") -> dict[str, str]:
         "cpu": cpu_model(),
         "cores": str(available_cores()),
         "device": device_name(device),
-        "product": os.environ.get("WHP_PRODUCT") or "torch",
+        "product": product_route(),
     }
+
+
+PRODUCT = "WHP_PRODUCT"
+
+
+def product_route() -> str:
+    """The route of matrix products in trials: what ``WHP_PRODUCT`` says, or the fastest on this machine.
+
+    Executors hand it to their workers, wherever these are, so that numbers do
+    not depend on where a trial is made.
+    """
+    return os.environ.get(PRODUCT) or _fastest_route()
+
+
+@cache
+def _fastest_route() -> str:
+    from whp.linalg.products import choose_product
+
+    return choose_product(threads=1)
 
 
 def available_cores() -> int:

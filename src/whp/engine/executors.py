@@ -1,8 +1,8 @@
-"""Where tasks run: local processes, or this process.
+"""Where tasks run: local processes, this process, or a cluster.
 
-Both are ``concurrent.futures`` executors. The runner needs three things more,
-which an executor for a cluster would give too: how many tasks to keep in
-flight, for how long a task has been running, and to abandon one.
+All are ``concurrent.futures`` executors. The runner needs some things more:
+how many tasks to keep in flight and how long to make them, for how long a task
+has been running, and to abandon one.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import signal
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psutil
 
-from whp.engine.worker import start_worker
-from whp.errors import UsageError, WhpError, require
+from whp.engine.environment import PRODUCT, product_route
+from whp.engine.worker import SLICE, start_worker
+from whp.errors import ExecutorError, UsageError, require
 
 T = TypeVar("T")
 
@@ -38,10 +39,27 @@ WORKER_ENVIRONMENT = {
 }
 
 
+def worker_environment() -> dict[str, str]:
+    """What a worker process finds in its environment: the same everywhere, so that numbers are."""
+    return {**WORKER_ENVIRONMENT, PRODUCT: product_route()}
+
+
 class TrialExecutor(Executor):
-    """An executor that the runner can watch over."""
+    """An executor that the runner can watch over.
+
+    Attributes
+    ----------
+    jobs : int
+        How many tasks run at once; may change as workers come and go.
+    ahead : int
+        Tasks to keep in flight for each of them: more than one where sending takes a while.
+    slice_seconds : float
+        How much work to put into a task, at most.
+    """
 
     jobs: int
+    ahead = 1
+    slice_seconds = SLICE
 
     @abstractmethod
     def seconds(self, future: Future[Any]) -> float:
@@ -56,6 +74,13 @@ class SerialExecutor(TrialExecutor):
     """Runs every task in this process at once: for a GPU, which one process has to itself."""
 
     jobs = 1
+
+    def __init__(self) -> None:
+        self._restore = _set_environment({PRODUCT: product_route()})
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Restore the environment."""
+        self._restore()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run now; the future is done when this returns. Ctrl-C is not caught."""
@@ -126,8 +151,7 @@ class LocalProcesses(TrialExecutor):
         self._restarts = 0
         self._started: dict[Future[Any], float] = {}
         # Children read these before they import numpy, which is before any code of ours runs in them.
-        self._environment = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
-        os.environ.update(WORKER_ENVIRONMENT)
+        self._restore = _set_environment(worker_environment())
         self._workers = [_Worker() for _ in range(jobs)]
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
@@ -135,7 +159,7 @@ class LocalProcesses(TrialExecutor):
 
         Raises
         ------
-        WhpError
+        ExecutorError
             If workers die again and again before they are ready.
         """
         worker = min(self._workers, key=_Worker.busy)
@@ -152,7 +176,7 @@ class LocalProcesses(TrialExecutor):
     def _replace(self, worker: _Worker) -> _Worker:
         self._restarts = self._restarts + 1 if worker.never_started else 0
         if self._restarts > 2:
-            raise WhpError(
+            raise ExecutorError(
                 "worker processes must start, got three that died at once (a script that starts a run needs"
                 ' the guard if __name__ == "__main__":)'
             )
@@ -183,11 +207,23 @@ class LocalProcesses(TrialExecutor):
             if cancel_futures:
                 worker.kill()
             worker.pool.shutdown(wait=wait)
-        for name, value in self._environment.items():
+        self._restore()
+
+
+def _set_environment(values: Mapping[str, str]) -> Callable[[], None]:
+    """Set environment variables; the function that is returned puts back what was there, once."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+
+    def restore() -> None:
+        for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        before.clear()
+
+    return restore
 
 
 @contextmanager

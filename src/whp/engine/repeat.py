@@ -17,7 +17,8 @@ from whp.claims.budget import Budget
 from whp.claims.claim import Claim
 from whp.claims.verdict import Outcome
 from whp.devices import resolve_device
-from whp.engine.executors import LocalProcesses, SerialExecutor, TrialExecutor
+from whp.engine.choice import check_executor, make_executor
+from whp.engine.executors import TrialExecutor
 from whp.engine.runner import BrokenClaim, RunResult, run
 from whp.errors import UsageError, require
 
@@ -123,7 +124,12 @@ class Lasting(TrialExecutor):
 
     def __init__(self, workers: TrialExecutor) -> None:
         self._workers = workers
-        self.jobs = workers.jobs
+        self.ahead, self.slice_seconds = workers.ahead, workers.slice_seconds
+
+    @property
+    def jobs(self) -> int:  # type: ignore[override]
+        """As the workers say."""
+        return self._workers.jobs
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """As the workers do."""
@@ -151,11 +157,12 @@ def repeat(
     profile: str,
     runs: int,
     seed: int,
-    jobs: int,
+    jobs: int | None = None,
     device: str = "cpu",
     ledger_path: Path,
     budget: Budget,
     on_run: Callable[[Once], None] | None = None,
+    executor: str = "auto",
 ) -> Repeated:
     """Run the claims with the root seeds ``seed``, ``seed + 1``, ...
 
@@ -170,6 +177,8 @@ def repeat(
         The first root seed. Designs are tuned on seed 0, so another one is fair.
     on_run : callable, optional
         Is told of every run when it is done.
+    executor : str
+        Where tasks run; see :func:`whp.engine.choice.make_executor`.
 
     Raises
     ------
@@ -177,18 +186,17 @@ def repeat(
         As :func:`whp.engine.runner.run`.
     """
     require(runs >= 2, "runs", "at least 2", runs, UsageError)
-    require(jobs >= 1, "jobs", "at least 1", jobs, UsageError)
+    check_executor(executor, jobs)
     where = str(resolve_device(device))
     corrected = frozenset(claim.corrects for claim in claims if claim.corrects)
     done: list[Once] = []
-    workers = Lasting(SerialExecutor() if where.startswith("cuda") else LocalProcesses(jobs))
+    workers = Lasting(make_executor(executor, jobs, where))
     try:
         for root in range(seed, seed + runs):
             result = run(
                 claims,
                 profile=profile,
                 seed=root,
-                jobs=jobs,
                 device=where,
                 ledger_path=ledger_path,
                 budget=budget,

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,18 +16,19 @@ from whp.claims.experiment import Experiment, Status, TrialResult
 from whp.claims.referee import Referee
 from whp.claims.verdict import CellVerdict, Verdict
 from whp.devices import resolve_device
+from whp.engine.choice import check_executor, make_executor
 from whp.engine.environment import environment
 from whp.engine.events import ClaimDecided, Listener, Progress, RunStarted
-from whp.engine.executors import LocalProcesses, SerialExecutor, TrialExecutor
+from whp.engine.executors import TrialExecutor
 from whp.engine.fingerprint import fingerprint
 from whp.engine.ledger import Ledger, Stream
 from whp.engine.loading import all_experiments, holds
 from whp.engine.needs import missing_needs
+from whp.engine.remote import StuckError
 from whp.engine.schedule import Cell, Lane, Schedule
-from whp.engine.worker import Task, measure
-from whp.errors import UsageError, WhpError, require
+from whp.engine.worker import GRACE, Task, measure
+from whp.errors import ExecutorError, UsageError, WhpError, require
 
-GRACE = 30.0  # seconds beyond three time limits after which compiled code is taken to be stuck
 TICK = 0.25  # seconds between looks at the clock
 
 
@@ -78,14 +80,14 @@ def run(
     *,
     profile: str,
     seed: int,
-    jobs: int,
+    jobs: int | None = None,
     device: str = "cpu",
     ledger_path: Path,
     budget: Budget,
     on_event: Listener | None = None,
     fresh: bool = False,
     command: str = "",
-    executor: TrialExecutor | None = None,
+    executor: str | TrialExecutor = "auto",
     decide_twins: bool = False,
 ) -> RunResult:
     """Measure until every claim is decided or has made its most trials.
@@ -101,8 +103,8 @@ def run(
         ``quick``, ``standard`` or ``paper``.
     seed : int
         Root seed. With ``fresh`` another one is drawn from the system.
-    jobs : int
-        Worker processes; a CUDA device is served by this process alone.
+    jobs : int, optional
+        Worker processes; see :func:`whp.engine.choice.make_executor`.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:K``.
     ledger_path : Path
@@ -113,8 +115,9 @@ def run(
         Is told of progress.
     command : str
         Recorded in the verdicts.
-    executor : TrialExecutor, optional
-        Where tasks run instead; it is shut down at the end.
+    executor : str or TrialExecutor
+        Where tasks run: a name for :func:`whp.engine.choice.make_executor`, which is called when there is
+        something to measure, or what is shut down at the end.
     decide_twins : bool
         Whether false twins ask for trials too; see Referee.
 
@@ -122,9 +125,12 @@ def run(
     ------
     UsageError, LedgerError, ClaimError
         If an argument is wrong, or the ledger cannot be used.
+    ExecutorError
+        If the workers cannot be used or are lost; what came back is in the ledger.
     """
     require(bool(claims), "claims", "at least one", list(claims), UsageError)
-    require(jobs >= 1, "jobs", "at least 1", jobs, UsageError)
+    if isinstance(executor, str):
+        check_executor(executor, jobs)
     require(isinstance(seed, int) and seed >= 0, "seed", "a non-negative integer", seed, UsageError)
     where = resolve_device(device)
     referee = Referee(claims, profile, budget, decide_twins=decide_twins)
@@ -188,7 +194,7 @@ class _Session:
         self._known = 0
         self._told = 0.0
 
-    def execute(self, jobs: int, executor: TrialExecutor | None) -> RunResult:
+    def execute(self, jobs: int | None, executor: str | TrialExecutor) -> RunResult:
         """Run to the end, or to Ctrl-C."""
         interrupted = False
         try:
@@ -197,7 +203,7 @@ class _Session:
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            if executor is not None:
+            if isinstance(executor, TrialExecutor):
                 executor.shutdown(wait=True, cancel_futures=True)
         self._ledger.flush()
         for claim in self._claims:
@@ -242,12 +248,12 @@ class _Session:
         for experiment in self._referee.experiments:
             self._finish_claims(experiment)  # those of which no experiment can be run
 
-    def _measure(self, jobs: int, executor: TrialExecutor | None) -> None:
+    def _measure(self, jobs: int | None, executor: str | TrialExecutor) -> None:
         """Keep the workers busy until no cell is open."""
         if all(cell.closed for cell in self._schedule.cells):
             return
-        own = executor is None
-        workers = executor or (SerialExecutor() if self._device.startswith("cuda") else LocalProcesses(jobs))
+        own = isinstance(executor, str)
+        workers = make_executor(executor, jobs, self._device) if isinstance(executor, str) else executor
         try:
             while not all(cell.closed for cell in self._schedule.cells):
                 self._fill(workers)
@@ -259,14 +265,23 @@ class _Session:
                 self._ledger.tick()
                 self._watch(workers)
                 self._tell_progress(workers.jobs)
+        except ExecutorError:
+            for future in [future for future in self._flights if future.done()]:
+                with suppress(ExecutorError):
+                    self._receive(future)
+            raise
         finally:
             if own:
                 workers.shutdown(wait=True, cancel_futures=True)
 
     def _fill(self, workers: TrialExecutor) -> None:
-        while len(self._flights) < workers.jobs and (chosen := self._schedule.next()) is not None:
+        jobs = workers.jobs
+        if len(self._flights) >= jobs * workers.ahead:
+            return
+        seconds = self._schedule.slice(jobs, workers.slice_seconds)
+        while len(self._flights) < jobs * workers.ahead and (chosen := self._schedule.next()) is not None:
             cell, lane = chosen
-            task = cell.task(lane, self._device, lane.take())
+            task = cell.task(lane, self._device, lane.take(seconds), seconds)
             self._flights[workers.submit(measure, task)] = _Flight(task, cell, lane)
 
     def _receive(self, future: Future[list[tuple[int, TrialResult]]]) -> Cell:
@@ -276,8 +291,11 @@ class _Session:
         lane.in_flight -= len(trials)
         try:
             results = future.result()
-        except (BrokenExecutor, CancelledError):
+        except (BrokenExecutor, CancelledError) as loss:
+            flight.overdue = flight.overdue or isinstance(loss, StuckError)
             results = self._outcomes_of_loss(flight)
+        except ExecutorError:
+            raise
         except WhpError as error:
             self._spoil(cell.experiment, error)
             results = []
@@ -303,7 +321,7 @@ class _Session:
     def _watch(self, workers: TrialExecutor) -> None:
         """Abandon tasks that are stuck in compiled code, which no alarm interrupts."""
         for future, flight in self._flights.items():
-            if not flight.overdue and workers.seconds(future) > 3 * flight.task.time_limit + GRACE:
+            if not flight.overdue and workers.seconds(future) > flight.task.patience:
                 flight.overdue = True
                 workers.abandon(future)
 

@@ -42,8 +42,8 @@ class Lane:
         """Queue those of the trials 0..count-1 that are not there."""
         self.waiting = deque(trial for trial in range(count) if trial not in self.results)
 
-    def take(self) -> tuple[int, ...]:
-        """Remove the trials of the next task from the queue: about one slice of time.
+    def take(self, seconds: float = SLICE) -> tuple[int, ...]:
+        """Remove the trials of the next task from the queue: about so many seconds of work.
 
         The first trial of a lane goes alone, to time the others; so does one
         whose worker was lost, to know whose fault it was.
@@ -52,7 +52,7 @@ class Lane:
         if mean is None or self.waiting[0] in self.losses:
             length = 1
         else:
-            length = max(1, int(SLICE / max(mean, 1e-6)))
+            length = max(1, int(seconds / max(mean, 1e-6)))
         taken: list[int] = []
         while self.waiting and len(taken) < length and (not taken or self.waiting[0] not in self.losses):
             taken.append(self.waiting.popleft())
@@ -97,7 +97,7 @@ class Cell:
         """Trials at the last look."""
         return self._looks[-1] if self._looks else self.looked
 
-    def task(self, lane: Lane, device: str, trials: tuple[int, ...]) -> Task:
+    def task(self, lane: Lane, device: str, trials: tuple[int, ...], seconds: float = SLICE) -> Task:
         """Some trials of a lane, as a worker wants them."""
         return Task(
             home=str(self.home),
@@ -109,6 +109,7 @@ class Cell:
             device=device,
             time_limit=self.experiment.time_limit,
             trials=trials,
+            slice_seconds=seconds,
         )
 
     def open(self) -> None:
@@ -169,6 +170,22 @@ class Schedule:
                     if length > longest:
                         best, longest = (cell, lane), length
         return best
+
+    def slice(self, workers: int, longest: float) -> float:
+        """Seconds of work that a task should have: no more than ``longest``, and a share of what waits.
+
+        Half of what every worker would get: towards the end tasks become short, and no worker waits for
+        the last one of another.
+        """
+        if longest <= SLICE:
+            return longest
+        waiting = math.fsum(
+            len(lane.waiting) * (lane.mean_seconds or 0.0)
+            for cell in self.cells
+            if not cell.closed
+            for lane in cell.lanes
+        )
+        return min(longest, max(SLICE, waiting / (2 * workers)))
 
     def progress(self) -> tuple[int, int, float, float, bool]:
         """Trials done and planned, their seconds done and planned, and whether all are timed."""

@@ -25,10 +25,12 @@ from whp.claims.experiment import Experiment, Status, TrialResult
 from whp.claims.path import Point, Value
 from whp.engine.fingerprint import fingerprint
 from whp.engine.loading import find_experiment
+from whp.engine.needs import missing_needs
 from whp.errors import ClaimError, MeasurementError
 from whp.seeding import generator, stream_entropy
 
-SLICE = 0.5  # seconds of work after which a task hands back what it has
+SLICE = 0.5  # seconds of work after which a task hands back what it has, where sending one is cheap
+GRACE = 30.0  # seconds beyond three time limits after which compiled code is taken to be stuck
 
 MEMORY_SIGNS = ("can't allocate memory", "DefaultCPUAllocator", "out of memory", "Cannot allocate memory")
 
@@ -46,6 +48,12 @@ class Task:
     device: str
     time_limit: float
     trials: tuple[int, ...]
+    slice_seconds: float = SLICE
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which no alarm can have reached what runs."""
+        return 3 * self.time_limit + GRACE + self.slice_seconds
 
 
 class TimeLimitBreach(BaseException):
@@ -73,7 +81,7 @@ def measure(task: Task) -> list[tuple[int, TrialResult]]:
     results = []
     for trial in task.trials:
         results.append((trial, run_trial(experiment, point, trial, task.seed, device)))
-        if time.perf_counter() - start > SLICE:
+        if time.perf_counter() - start > task.slice_seconds:
             break
     # Once in every lane, and where it costs little: the first task of a lane has trial 0 alone.
     if task.trials[0] == 1 and len(results) > 1:
@@ -108,15 +116,17 @@ def _experiment(home: str, name: str, expected: str) -> Experiment:
         rule = "load in a worker as it did before (if it was edited, run it again)"
         raise ClaimError(f"{path.name} must {rule}, got {type(error).__name__}: {error}") from None
     if fingerprint(experiment, path) != expected:
+        if absent := missing_needs(experiment):
+            raise ClaimError(f"{path.name} must find its data sets in every worker: {absent}")
         raise ClaimError(f"{path.name} must stay as it is during a run, got an edited file; run it again")
     return experiment
 
 
 @cache
 def _device(name: str) -> Any:
-    import torch
+    from whp.devices import resolve_device
 
-    return torch.device(name)
+    return resolve_device(name)
 
 
 def run_trial(experiment: Experiment, point: Point, trial: int, seed: int, device: Any) -> TrialResult:

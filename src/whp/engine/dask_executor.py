@@ -1,0 +1,304 @@
+"""Trials on a cluster, by Dask ``distributed``.
+
+Everything that talks to the scheduler runs in the event loop of one thread;
+the runner sees futures. Trials are pure functions of their names, so a task
+whose worker is lost is simply made again elsewhere. A scheduler that is lost,
+or does not answer, ends the run: what came back is in the ledger, and the same
+command goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from whp.engine import remote
+from whp.engine.executors import TrialExecutor, worker_environment
+from whp.engine.worker import Task
+from whp.errors import ExecutorError, UsageError, WhpError
+
+T = TypeVar("T")
+
+CONNECT = 20.0  # seconds to reach the scheduler
+SILENCE = 60.0  # seconds without an answer after which the scheduler is taken to be lost
+WORKERS = 300.0  # seconds to wait where there is no worker: a queue of jobs is not always fast
+PULSE = 1.0  # seconds between questions to the scheduler
+CLOSE = 5.0  # seconds for each step of saying goodbye
+KEPT = "what was measured is kept, and the same command goes on"
+LOSSES = 5  # times that Dask may give up a task, each after it has lost some workers
+
+
+class DaskExecutor(TrialExecutor):
+    """The workers of a Dask cluster.
+
+    Parameters
+    ----------
+    address : str
+        ``HOST:PORT`` of its scheduler. Certificates and the like are Dask's to configure.
+    local : int
+        In place of an address: start a cluster of so many workers on this machine.
+
+    Raises
+    ------
+    UsageError
+        If Dask is not installed.
+    ExecutorError
+        If the scheduler cannot be reached, no worker comes, or one has other versions.
+    """
+
+    ahead = 2
+    slice_seconds = 60.0
+
+    def __init__(self, address: str = "", *, local: int = 0) -> None:
+        try:
+            import distributed  # noqa: F401 - it takes a second, which other executors need not wait for
+        except ModuleNotFoundError:
+            sentence = "Dask must be installed for this executor, got none (pip install 'whp[cluster]')"
+            raise UsageError(sentence) from None
+        self.jobs = max(1, local)
+        self._address, self._local = address, local
+        self._session = uuid.uuid4().hex
+        self._environment = worker_environment()
+        self._files: dict[Path, bytes] = {}
+        self._waiting: set[Future[Any]] = set()
+        self._lost: ExecutorError | None = None
+        self._client: Any = None
+        self._opened: Future[None] = Future()
+        self._loop = asyncio.new_event_loop()
+        self._ending = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="dask", daemon=True)
+        self._thread.start()
+        try:
+            self._opened.result()
+        except BaseException:
+            self.shutdown(cancel_futures=True)
+            raise
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Send a task, with the files of its claim; ``fn`` takes a :class:`Task` and nothing else.
+
+        Raises
+        ------
+        ExecutorError
+            If the cluster has been lost.
+        """
+        (task,) = args
+        parcel = self._parcel(fn, task)
+        if self._lost is not None:
+            raise self._lost
+        future: Future[T] = Future()
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+        asyncio.run_coroutine_threadsafe(self._follow(future, parcel), self._loop)
+        return future
+
+    def _parcel(self, fn: Callable[..., Any], task: Task) -> remote.Parcel:
+        folder = Path(task.home).parent
+        if folder not in self._files:  # once: an edit during the run does not reach the workers
+            self._files[folder] = remote.pack(folder)
+        return remote.Parcel(
+            session=self._session,
+            call=pickle.dumps((fn, replace(task, home=Path(task.home).name))),
+            folder=folder.name,
+            files=self._files[folder],
+            environment=self._environment,
+            versions=remote.versions(),
+            device=task.device,
+            patience=task.patience,
+        )
+
+    def seconds(self, future: Future[Any]) -> float:
+        """Always 0: the workers look at their clocks themselves."""
+        return 0.0
+
+    def abandon(self, future: Future[Any]) -> None:
+        """Nothing: the workers kill what is stuck."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the cluster, and end what still runs there for this run."""
+        if not cancel_futures and wait:
+            for future in list(self._waiting):
+                with suppress(Exception, CancelledError):
+                    future.result()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ending.set)
+            self._thread.join(timeout=6 * CLOSE)
+
+    def _run(self) -> None:
+        """The thread."""
+        # Errors of tasks that nobody waits for any more are of no interest; what is wrong is said once.
+        self._loop.set_exception_handler(lambda loop, context: None)
+        with _quiet():
+            try:
+                self._loop.run_until_complete(self._serve())
+            finally:
+                self._loop.close()
+
+    async def _serve(self) -> None:
+        cluster: Any = None
+        try:
+            cluster = await self._connect()
+            await self._check()
+            self._opened.set_result(None)
+            await self._watch()
+        except WhpError as error:
+            self._lose(error)
+        except Exception as error:
+            self._lose(ExecutorError(f"{self._name} must answer, got {type(error).__name__}: {error}"))
+        finally:
+            self._lose(ExecutorError(f"{self._name} must be in use, got an executor that was shut down"))
+            await self._leave(cluster)
+
+    @property
+    def _name(self) -> str:
+        return f"the Dask scheduler at {self._address}" if self._address else "the local Dask cluster"
+
+    async def _connect(self) -> Any:
+        """Reach the scheduler, and wait for a worker; returns the cluster where it is our own."""
+        from distributed import Client, LocalCluster
+
+        cluster: Any = None
+        if self._local:
+            cluster = await LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=self._local,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+                asynchronous=True,
+            )
+        try:
+            self._client = await Client(  # type: ignore[no-untyped-call]
+                cluster or self._address, asynchronous=True, timeout=CONNECT, set_as_default=False
+            )
+        except (OSError, TimeoutError, ValueError):
+            rule = f"reachable within {CONNECT:g} s"
+            raise ExecutorError(f"{self._name} must be {rule}, got no answer") from None
+        return cluster
+
+    async def _check(self) -> None:
+        """Require a worker, and of all that are there and of the scheduler what tasks need."""
+        since = time.monotonic()
+        while not await self._count():
+            if self._ending.is_set():
+                return
+            if time.monotonic() - since > WORKERS:
+                raise ExecutorError(f"{self._name} must have a worker within {WORKERS:g} s, got none")
+            await asyncio.sleep(min(PULSE, 0.1))
+        here = remote.versions()
+        try:
+            chief = await asyncio.wait_for(self._client.run_on_scheduler(remote.versions), SILENCE)
+        except ModuleNotFoundError as error:
+            raise ExecutorError(f"{self._name} must have whp installed, got {error}") from None
+        asked = self._client.run(remote.versions, on_error="return")
+        answers = {"the scheduler": {**here, "whp": chief["whp"]}, **await asyncio.wait_for(asked, SILENCE)}
+        wrong = []
+        for place, there in answers.items():
+            if isinstance(there, BaseException):
+                wrong.append(f"no such whp on {place} ({there})")
+            elif text := remote.differences(there, here):
+                wrong.append(f"{text} on {place}")
+        if wrong:
+            raise ExecutorError(f"workers must have the versions of this process, got {'; '.join(wrong)}")
+
+    async def _count(self) -> int:
+        """Threads of the workers that are there."""
+        threads = await asyncio.wait_for(self._client.nthreads(), SILENCE)
+        count = int(sum(threads.values()))
+        self.jobs = max(1, count)
+        return count
+
+    async def _watch(self) -> None:
+        """Ask the scheduler now and then, until the end; silence is an error, as is the lack of workers."""
+        seen = time.monotonic()
+        while not self._ending.is_set():
+            try:
+                count = await self._count()
+            except (TimeoutError, OSError):
+                raise self._gone() from None
+            if count:
+                seen = time.monotonic()
+            elif time.monotonic() - seen > WORKERS:
+                raise ExecutorError(f"{self._name} must have a worker, got none for {WORKERS:g} s; {KEPT}")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), PULSE)
+
+    async def _follow(self, future: Future[Any], parcel: remote.Parcel) -> None:
+        """Have a task made, again where its worker was lost."""
+        from distributed import KilledWorker
+
+        for _ in range(LOSSES):
+            sent = self._client.submit(remote.perform, parcel, pure=False, key=f"whp-{uuid.uuid4().hex}")
+            try:
+                result = await sent
+            except KilledWorker:
+                continue  # trials have processes of their own: that the worker died is not their fault
+            except (CancelledError, OSError, TimeoutError):
+                self._lose(self._gone())
+            except Exception as error:
+                _settle(future, error=error)
+            else:
+                _settle(future, result)
+            return
+        self._lose(
+            ExecutorError(f"workers must live, got {LOSSES} times that several died at one task; {KEPT}")
+        )
+
+    def _gone(self) -> ExecutorError:
+        return ExecutorError(f"{self._name} must stay reachable, got no connection to it any more; {KEPT}")
+
+    def _lose(self, error: WhpError) -> None:
+        """Fail everything that is waited for; the first reason stands."""
+        if self._lost is None:
+            self._lost = ExecutorError(str(error))
+        if not self._opened.done():
+            self._opened.set_exception(error)
+        for future in list(self._waiting):
+            _settle(future, error=self._lost)
+        self._ending.set()
+
+    async def _leave(self, cluster: Any) -> None:
+        """Say goodbye as far as anyone listens."""
+        if self._client is not None:
+            with suppress(Exception):
+                await asyncio.wait_for(self._client.run(remote.stop, self._session), CLOSE)
+            with suppress(Exception):
+                await asyncio.wait_for(self._client.close(), CLOSE)
+        if cluster is not None:
+            with suppress(Exception):
+                await asyncio.wait_for(cluster.close(), CLOSE)
+        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)
+
+
+def _settle(future: Future[Any], result: Any = None, error: BaseException | None = None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Dask, which logs what it survives: what ends a run is said in one sentence."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

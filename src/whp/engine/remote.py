@@ -1,0 +1,239 @@
+"""What a worker of a cluster does with a task: it hands it to a process of its own.
+
+Alarms reach the main thread of a process only, limits of memory hold for a
+whole process, and a worker of Dask runs tasks in other threads beside its
+network. So every thread of a worker keeps a child process: time and memory
+limits hold there as they do in local processes, compiled code that is stuck is
+killed, and what a trial breaks is not the worker.
+
+The scheduler and the workers import this module, so it imports nothing slow.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import pickle
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import zlib
+from collections.abc import Mapping
+from concurrent.futures import BrokenExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import whp
+from whp.errors import ExecutorError, WhpError
+
+START = 180.0  # seconds that a child may take to import what it needs; a shared disk can be slow
+LIBRARIES = ("numpy", "scipy", "torch", "numba")
+
+
+class StuckError(BrokenExecutor):
+    """A task ran for so long that its process was killed."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A task and everything that its process needs, as sent to a worker.
+
+    Attributes
+    ----------
+    session : str
+        Of the coordinator; tasks of one share processes.
+    call : bytes
+        Pickled function and task.
+    folder, files : str, bytes
+        Name and contents of the folder of the claim file, by :func:`pack`.
+    environment : mapping
+        Variables for the process.
+    versions : mapping
+        What :func:`versions` says at the coordinator.
+    device : str
+        Where the task computes.
+    patience : float
+        Seconds after which the process is taken to be stuck.
+    """
+
+    session: str
+    call: bytes
+    folder: str
+    files: bytes
+    environment: Mapping[str, str]
+    versions: Mapping[str, str]
+    device: str
+    patience: float
+
+
+@cache
+def versions() -> dict[str, str]:
+    """What the numbers of a trial depend on besides its claim file: versions, and the code of whp itself."""
+    root = Path(whp.__file__).resolve().parent
+    digest = hashlib.sha256()
+    for file in sorted(root.rglob("*.py"), key=lambda file: file.relative_to(root).as_posix()):
+        place = file.relative_to(root)
+        if place.parts[0] != "validation":  # claim files are sent
+            digest.update(place.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    found = {"whp": whp.__version__, "code of whp": digest.hexdigest()[:12]}
+    found["python"] = ".".join(platform.python_version_tuple()[:2])
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+def differences(there: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """Say what is other than ``here``; nothing if all is the same."""
+    return ", ".join(
+        f"{name} {there.get(name, 'none')} (here {here[name]})"
+        for name in here
+        if there.get(name) != here[name]
+    )
+
+
+def pack(folder: Path) -> bytes:
+    """The claim files of a folder."""
+    files = {file.name: file.read_bytes() for file in sorted(folder.glob("*.py"))}
+    return zlib.compress(pickle.dumps(files))
+
+
+class _Child:
+    """A process that runs one task after the other."""
+
+    def __init__(self, parcel: Parcel) -> None:
+        self.session = parcel.session
+        self._connection, far = Pipe()
+        try:
+            self._process = subprocess.Popen(
+                # -P: a folder called whp in the current one must not hide the package.
+                [sys.executable, "-P", "-m", "whp.engine.child", str(far.fileno())],
+                pass_fds=[far.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **parcel.environment},
+            )
+        finally:
+            far.close()
+        if self._receive(START) != "ready":
+            self.kill()
+            raise ExecutorError(f"worker must be able to start a process, got none within {START:g} s")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a task."""
+        return self._process.poll() is None
+
+    def call(self, message: tuple[Any, ...], patience: float) -> tuple[bool, Any]:
+        """Whether the task succeeded, and its result or error."""
+        with suppress(OSError):  # what has died says so below
+            self._connection.send(message)
+        answer: tuple[bool, Any] = self._receive(patience)
+        return answer
+
+    def _receive(self, patience: float) -> Any:
+        try:
+            if self._connection.poll(patience):
+                return self._connection.recv()
+        except (EOFError, OSError):
+            self.kill()
+            raise BrokenExecutor(f"process must live, got exit code {self._process.returncode}") from None
+        self.kill()
+        raise StuckError(f"task must end within {patience:g} s")
+
+    def kill(self) -> None:
+        """End it; a thread that waits for its answer sees that."""
+        self._process.kill()
+        self._process.wait()
+
+
+_lock = threading.Lock()
+_idle: list[_Child] = []
+_busy: list[_Child] = []
+_folders: dict[tuple[str, bytes], Path] = {}  # session and files: where they were written
+
+
+def perform(parcel: Parcel) -> Any:
+    """Run a task in a child process, in a worker's thread.
+
+    Raises
+    ------
+    ExecutorError
+        If this worker must not run it: it has other versions, or no such device.
+    BrokenExecutor
+        If the process died or was stuck.
+    """
+    if wrong := differences(versions(), parcel.versions):
+        raise ExecutorError(f"workers must have the versions of this process, got {wrong} on {_place()}")
+    folder = _unpack(parcel)
+    child = _take(parcel)
+    try:
+        good, value = child.call((parcel.call, str(folder), parcel.device), parcel.patience)
+    finally:
+        with _lock:
+            if child in _busy:
+                _busy.remove(child)
+                if child.alive:
+                    _idle.append(child)
+    if good:
+        return value
+    if isinstance(value, WhpError):
+        raise value
+    raise RuntimeError(f"{type(value).__name__}: {value}")
+
+
+def stop(session: str) -> None:
+    """End the processes of a session, whatever they are at, and remove its files."""
+    with _lock:
+        for group in (_idle, _busy):
+            for child in [child for child in group if child.session == session]:
+                group.remove(child)
+                child.kill()
+        for key in [key for key in _folders if key[0] == session]:
+            shutil.rmtree(_folders.pop(key).parent, ignore_errors=True)
+
+
+def _take(parcel: Parcel) -> _Child:
+    with _lock:
+        _idle[:] = [child for child in _idle if child.alive]
+        child = next((child for child in _idle if child.session == parcel.session), None)
+        if child is not None:
+            _idle.remove(child)
+    if child is None:
+        child = _Child(parcel)
+    with _lock:
+        _busy.append(child)
+    return child
+
+
+def _unpack(parcel: Parcel) -> Path:
+    """Write the claim files into a folder of their name, as names of experiments begin with it."""
+    key = (parcel.session, parcel.files)
+    with _lock:
+        if key not in _folders:
+            folder = Path(tempfile.mkdtemp(prefix="whp-")) / parcel.folder
+            folder.mkdir()
+            for name, text in pickle.loads(zlib.decompress(parcel.files)).items():
+                (folder / name).write_bytes(text)
+            _folders[key] = folder
+        return _folders[key]
+
+
+def _place() -> str:
+    return f"{platform.node()} (process {os.getpid()})"
+
+
+@atexit.register
+def _remove_folders() -> None:
+    for folder in _folders.values():
+        shutil.rmtree(folder.parent, ignore_errors=True)
