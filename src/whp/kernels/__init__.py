@@ -32,6 +32,7 @@ from whp.kernels.deep import (
 )
 from whp.kernels.enclosure import supremum
 from whp.kernels.expectations import ExpectationResult, Gamma, Phi, PhiGradient, phi_gradient
+from whp.kernels.finite import KernelDifference, combined_ntk, expected_difference, feature_difference
 from whp.kernels.fully_connected import FcKernels, FcLayers, c_sigma, fc_kernels, fc_layers, fc_ntk
 from whp.kernels.mean_ntg import Kappa, c_0, g_1, g_2, kappa, mean_ntg
 from whp.kernels.ntk import (
@@ -66,6 +67,7 @@ __all__ = [
     "Gamma",
     "InfiniteCnnKernel",
     "Kappa",
+    "KernelDifference",
     "Moments",
     "Phi",
     "PhiGradient",
@@ -84,14 +86,17 @@ __all__ = [
     "cntk",
     "cntk_tensors",
     "combined_features",
+    "combined_ntk",
     "deep_ntk_function",
     "deep_ntks",
     "deep_taylor",
+    "expected_difference",
     "expected_first_layer_ntk",
     "expected_second_layer_ntk",
     "fc_kernels",
     "fc_layers",
     "fc_ntk",
+    "feature_difference",
     "first_layer_ntk",
     "g_1",
     "g_2",

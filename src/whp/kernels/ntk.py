@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from whp.kernels.activations import Activation
+from whp.kernels.finite import combined_ntk
 from whp.kernels.tiles import (
     NEURONS,
     STRIP,
     TOLERANCE,
-    add_feature_grams,
     covariance_tiles,
     data_shape,
     expectations,
@@ -55,18 +55,7 @@ def first_layer_ntk(
     Tensor, shape (n, n)
         Exactly symmetric.
     """
-    theta = output(out, X)
-    add_feature_grams(X, W, [activation.dphi], [theta], strip, neurons)
-    finish_first_layer_(theta, X, len(W), strip)
-    return theta
-
-
-def finish_first_layer_(theta: torch.Tensor, X: torch.Tensor, m: int, strip: int) -> None:
-    """Turn the Gram matrix of the features phi' of ``m`` neurons into Theta_1, in place."""
-    n, d = X.shape
-    for rows, end in strips(n, strip):
-        theta[rows, :end].mul_((X[rows] / (m * d)) @ X[:end].T)
-        mirror(theta, rows, end)
+    return combined_ntk(X, W, activation, (1.0, 0.0), out=out, strip=strip, neurons=neurons)
 
 
 def expected_first_layer_ntk(

@@ -12,17 +12,20 @@ import torch
 
 from whp.errors import require
 from whp.kernels.activations import Activation, nu
-from whp.kernels.ntk import finish_first_layer_, norm_ratios
+from whp.kernels.finite import combined_ntk
+from whp.kernels.ntk import norm_ratios
 from whp.kernels.tiles import (
     NEURONS,
     STRIP,
     TOLERANCE,
+    Gram,
     add_feature_grams,
     covariance_tiles,
     data_shape,
     expectations,
     mirror,
     mirror_strips,
+    neurons_that_fit,
     output,
     strips,
 )
@@ -60,10 +63,7 @@ def second_layer_ntk(
     Tensor, shape (n, n)
         Exactly symmetric.
     """
-    theta = output(out, X)
-    add_feature_grams(X, W, [activation.phi], [theta], strip, neurons)
-    _finish_second_layer_(theta, len(W), strip)
-    return theta
+    return combined_ntk(X, W, activation, (0.0, 1.0), out=out, strip=strip, neurons=neurons)
 
 
 def layer_ntks(
@@ -76,9 +76,8 @@ def layer_ntks(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return Theta_1(W) and Theta_2(W) of hu2020, eq. (17), for output weights +-1.
 
-    At less work than one by one, as they share X W^T. The kernel of the network with both
-    layers in training is Theta_1 + Theta_2, and with learning rates eta_1 != eta_2 it
-    is eta_1 Theta_1 + eta_2 Theta_2, of learning rate one.
+    At less work than one by one, as they share X W^T. :func:`combined_ntk` has their sum, and any
+    other combination, in one matrix.
 
     Parameters
     ----------
@@ -90,10 +89,16 @@ def layer_ntks(
     Theta_1, Theta_2 : Tensor, shape (n, n)
         Exactly symmetric.
     """
+    n, d = data_shape(X)
+    neurons = neurons_that_fit(X, W, neurons, 2, matrices=2)
     first, second = output(None, X), output(None, X)
-    add_feature_grams(X, W, [activation.dphi, activation.phi], [first, second], strip, neurons)
-    finish_first_layer_(first, X, len(W), strip)
-    _finish_second_layer_(second, len(W), strip)
+    add_feature_grams(X, W, [activation.dphi, activation.phi], [Gram(first), Gram(second)], strip, neurons)
+    m = len(W)
+    for rows, end in strips(n, strip):
+        first[rows, :end].mul_((X[rows] / (m * d)) @ X[:end].T)
+        second[rows, :end].div_(m)
+        mirror(first, rows, end)
+        mirror(second, rows, end)
     return first, second
 
 
@@ -244,10 +249,3 @@ def subtract_gram_(K: torch.Tensor, features: torch.Tensor, *, strip: int = STRI
         K[rows, :end].addmm_(features[rows], features[:end].T, alpha=-1)
         mirror(K, rows, end)
     return K
-
-
-def _finish_second_layer_(theta: torch.Tensor, m: int, strip: int) -> None:
-    """Turn the Gram matrix of the features phi of ``m`` neurons into Theta_2, in place."""
-    for rows, end in strips(len(theta), strip):
-        theta[rows, :end].div_(m)
-        mirror(theta, rows, end)

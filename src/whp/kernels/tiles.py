@@ -6,17 +6,22 @@ The matrices are large, so nothing of their size is allocated beside them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from whp.errors import require
 from whp.kernels.activations import Activation, Elementwise
 from whp.kernels.mehler import hermite_table, mehler_tile
+from whp.linalg.products import product
+from whp.memory import rows_that_fit
 
 # Rows of a strip: the diagonal tiles waste strip/n of the work, and narrow products are slow.
-STRIP = 512
+STRIP = 256
 # Neurons whose features are held at once, (n, NEURONS) numbers.
 NEURONS = 4096
+# Bytes that are always there: the free memory is looked up for more.
+SMALL = 1 << 28
 # Elements on which the activation acts at once, so that its temporaries stay in cache.
 ACTIVATION_CHUNK = 1 << 18
 # Truncation error of an expected kernel, relative to the largest of its expectations.
@@ -74,24 +79,90 @@ def mirror(K: torch.Tensor, rows: slice, end: int) -> None:
     tile.copy_(tile.tril() + tile.tril(-1).T)
 
 
+def triangle_tiles(n: int, strip: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of tiles of the lower triangle, ``strip`` high; square on the diagonal."""
+    for rows, _ in strips(n, strip):
+        for start in range(0, rows.start, width):
+            yield rows, slice(start, min(start + width, rows.start))
+        yield rows, rows
+
+
+@dataclass(frozen=True, eq=False)
+class Gram:
+    """Where the lower triangle of a Gram matrix is put.
+
+    Attributes
+    ----------
+    out : Tensor, shape (n, n)
+        What is above the diagonal outside of the diagonal blocks is left as it was. So are these blocks if
+        there is ``diagonal``: the transpose of another Gram matrix's ``out`` may be given.
+    diagonal : Tensor, shape (n, strip), or None
+        Where the blocks on the diagonal are put, if not in ``out``.
+    """
+
+    out: torch.Tensor
+    diagonal: torch.Tensor | None = None
+
+    def diagonal_block(self, rows: slice) -> torch.Tensor:
+        """The block on the diagonal at these rows."""
+        if self.diagonal is None:
+            return self.out[rows, rows]
+        return self.diagonal[rows, : rows.stop - rows.start]
+
+    def put(self, F: torch.Tensor, strip: int, *, add: bool) -> None:
+        """Put F F^T here, or add it, for F of shape (n, k).
+
+        The block below the diagonal whose side is half of n is one product, which is as fast as products
+        are; then the same for both halves, down to blocks of ``strip`` rows.
+        """
+        self._put(F, 0, len(F), strip, add)
+
+    def _put(self, F: torch.Tensor, start: int, end: int, strip: int, add: bool) -> None:
+        blocks = -(-(end - start) // strip)
+        if blocks == 1:
+            product(F[start:end], F[start:end].T, self.diagonal_block(slice(start, end)), add)
+            return
+        middle = start + (blocks // 2) * strip
+        self._put(F, start, middle, strip, add)
+        product(F[middle:end], F[start:middle].T, self.out[middle:end, start:middle], add)
+        self._put(F, middle, end, strip, add)
+
+
+def neurons_that_fit(X: torch.Tensor, W: torch.Tensor, neurons: int, functions: int, *, matrices: int) -> int:
+    """Return how many neurons' features to hold at once: ``neurons``, fewer where memory does not suffice.
+
+    Parameters
+    ----------
+    functions : int
+        Of how many functions features are held at a time, 1 or 2.
+    matrices : int
+        How many n x n matrices are still to be allocated beside them.
+    """
+    require(neurons >= 1, "neurons", "positive", neurons)
+    n, size = len(X), X.element_size()
+    most = max(1, min(neurons, len(W)))
+    row, fixed = size * n * functions, size * n**2 * matrices
+    if row * most + fixed <= SMALL:
+        return most
+    return rows_that_fit(X.device, row, default=most, fixed=fixed, what="a tangent kernel and its features")
+
+
 def add_feature_grams(
     X: torch.Tensor,
     W: torch.Tensor,
     functions: Sequence[Elementwise],
-    outs: Sequence[torch.Tensor],
+    grams: Sequence[Gram],
     strip: int,
     neurons: int,
 ) -> None:
-    """Write f(Z) f(Z)^T with Z = X W^T / sqrt d to the lower strips of one matrix for each f.
-
-    What is above the diagonal outside of the diagonal tiles is left as it was.
+    """Put f(Z) f(Z)^T with Z = X W^T / sqrt d to one place for each f.
 
     Parameters
     ----------
     X : Tensor, shape (n, d)
     W : Tensor, shape (m, d)
-    functions, outs
-        As many functions as matrices, shape (n, n).
+    functions, grams
+        As many functions as places, of matrices of shape (n, n).
     strip, neurons : int
         Block sizes.
     """
@@ -106,14 +177,13 @@ def add_feature_grams(
     for start in range(0, m, neurons):
         W_block = W[start : start + neurons] / d**0.5  # (k, d)
         Z = blocks[0][:, : len(W_block)]  # (n, k)
-        torch.mm(X, W_block.T, out=Z)
+        product(X, W_block.T, Z)
         rows_at_once = max(1, ACTIVATION_CHUNK // len(W_block))
-        for f, out in zip(functions, outs, strict=True):
+        for f, gram in zip(functions, grams, strict=True):
             F = Z if f is functions[-1] else blocks[1][:, : len(W_block)]
             for before, after in zip(torch.split(Z, rows_at_once), torch.split(F, rows_at_once), strict=True):
                 after.copy_(f(before))
-            for rows, end in strips(n, strip):
-                out[rows, :end].addmm_(F[rows], F[:end].T, beta=0 if start == 0 else 1)
+            gram.put(F, strip, add=start > 0)
 
 
 def expectations(
