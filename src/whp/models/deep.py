@@ -13,10 +13,9 @@ from torch.nn.functional import conv2d, pad
 
 from whp.errors import MeasurementError, require
 from whp.models.activation import Activation
+from whp.models.deep_gradients import ClosedForm
 from whp.models.finite import normal
 from whp.models.linear import check_regression
-
-ROWS = 500  # images that go through a network at once when nothing is learned from them
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,14 @@ class DeepNetwork:
             h = self.activation.phi(z)
         return h.flatten(1) @ (self.v * (1.0 / math.sqrt(self.v.numel())))
 
+    def closed_form(self, X: Tensor) -> ClosedForm:
+        """The same network with its gradients in closed form; it shares the weights."""
+        colours, height, width = X.shape[1:]
+        return ClosedForm(self.weights, self.v, self.activation, (colours, height, width))
+
     def outputs(self, X: Tensor) -> Tensor:
         """Evaluate at images without keeping what a gradient would need; shape (n,)."""
-        with torch.no_grad():
-            return torch.cat([self.forward(rows) for rows in torch.split(X, ROWS)])
+        return self.closed_form(X).outputs(X)
 
 
 def fully_connected(
@@ -122,7 +125,7 @@ def _normal(rng: np.random.Generator, like: Tensor, shape: tuple[int, ...]) -> T
 
 
 def tangent_kernel(network: DeepNetwork, X: Tensor) -> Tensor:
-    """Return the tangent kernel of a network at some images, by automatic differentiation.
+    """Return the tangent kernel of a network at some images.
 
     Memory is that of one gradient a row: for tens of images, not for thousands.
 
@@ -134,12 +137,7 @@ def tangent_kernel(network: DeepNetwork, X: Tensor) -> Tensor:
     -------
     Tensor, shape (n, n), float64
     """
-    rows = []
-    for x in X:
-        (f,) = network.forward(x[None])
-        rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(f, network.parameters)]))
-    J = torch.stack(rows)  # (n, parameters)
-    return (J @ J.T).to(torch.float64)
+    return network.closed_form(X).kernel(X)
 
 
 def linear_slope(Theta: Tensor, X: Tensor) -> float:
@@ -249,15 +247,16 @@ def train_beside_linear(
         slopes[name] = linear_slope(tangent_kernel(network, X[:probe]), X[:probe])
         require(slopes[name] > 0, f"slope of {name}", "positive", slopes[name], MeasurementError)
         rates[name] = linear_rate / slopes[name]
-    start = {name: (net.outputs(X), net.outputs(X_test)) for name, net in networks.items()}
+    forms = {name: network.closed_form(X) for name, network in networks.items()}
+    start = {name: (form.outputs(X), form.outputs(X_test)) for name, form in forms.items()}
     beta = flat.new_zeros(d)
     seen: dict[str, list[Tensor]] = {name: [] for name in networks}
     lines: list[Tensor] = []
     draw = _batches(rng, n, batch)
     for t in range(steps[-1] + 1):
         if t in steps:
-            for name, network in networks.items():
-                f = network.outputs(X_test) - start[name][1]
+            for name, form in forms.items():
+                f = form.outputs(X_test) - start[name][1]
                 finite = bool(torch.isfinite(f).all())
                 require(finite, f"{name} at step {t}", "finite", "NaN or infinity", MeasurementError)
                 seen[name].append(f.to(torch.float64))
@@ -266,12 +265,8 @@ def train_beside_linear(
             break
         chosen = torch.from_numpy(draw()).to(X.device)
         xb, yb = X[chosen], y[chosen]
-        for name, network in networks.items():
-            residual = network.forward(xb) - start[name][0][chosen] - yb
-            loss = 0.5 * residual.square().mean()
-            gradients = torch.autograd.grad(loss, network.parameters)
-            with torch.no_grad():
-                torch._foreach_add_(network.parameters, gradients, alpha=-rates[name])
+        for name, form in forms.items():
+            form.step(xb, start[name][0][chosen] + yb, rates[name])
         rows = flat[chosen]
         beta -= linear_rate / batch * (rows.T @ (rows @ beta - yb))
     stacked = {name: torch.stack(values) for name, values in seen.items()}
