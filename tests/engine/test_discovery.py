@@ -185,6 +185,24 @@ def test_resolve_takes_paths_and_catalogue(toy, monkeypatch):
     assert [claim.id for claim in resolve([])[1]] == ["toy.growth"]
 
 
+def test_a_selection_by_paper_imports_that_paper_only(toy, monkeypatch):
+    monkeypatch.setattr("whp.engine.discovery.validation_root", lambda: toy.root)
+    toy.growth()
+    other = toy.root / "other"
+    other.mkdir()
+    (other / "thing.py").write_text("raise RuntimeError('imported')\n")
+    for folder in (toy.folder, other):
+        (folder / "paper.toml").write_text(PAPER.replace('"toy"', f'"{folder.name}"'))
+    for word in ("toy", "toy.growth", "toy.gr*"):
+        found, claims = resolve([word])
+        assert [claim.id for claim in claims] == ["toy.growth"]
+        assert found.broken == []
+    for selection in ([], ["*.growth"], ["toy", "other"]):
+        assert [broken.path.name for broken in resolve(selection)[0].broken] == ["thing.py"]
+    with pytest.raises(UsageError, match=r"did you mean toy\.growth"):
+        resolve(["other.growth"])
+
+
 def test_the_shipped_catalogue_is_found():
     assert (validation_root() / "hu2020").is_dir()
     assert isinstance(validation_root(), Path)

@@ -12,7 +12,7 @@ import sympy
 
 from whp.claims.budget import Share
 from whp.claims.experiment import PROFILES, CellSample, Experiment
-from whp.claims.path import evaluate
+from whp.claims.path import evaluate, evaluate_nearly
 from whp.claims.verdict import CellVerdict, Outcome
 from whp.errors import ClaimError, require
 from whp.interval import Interval
@@ -141,7 +141,7 @@ class Check(ABC):
             for cell in design.cells():
                 points = design.points(cell)
                 mine, its = (
-                    np.array([evaluate(getattr(check, name), {**p.values}, name) for p in points])
+                    np.array([evaluate_nearly(getattr(check, name), p.values, name) for p in points])
                     for check in (self, other)
                 )
                 if factor:

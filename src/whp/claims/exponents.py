@@ -9,6 +9,7 @@ log-vector.
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -29,11 +30,18 @@ from whp.claims.holds import (
     hold_for_ties,
     shape_warnings,
 )
-from whp.claims.path import evaluate
+from whp.claims.path import evaluate_nearly
 from whp.claims.ruling import RULE, Exponent, Ruling, ends_of, finite_size, functionals
 from whp.claims.verdict import CellVerdict, Guarantee, Outcome
 from whp.errors import ClaimError, require
 from whp.interval import Interval
+
+
+@functools.lru_cache(maxsize=256)
+def _outside_logarithms(factor: Any) -> list[str]:
+    """Symbols of which a factor is made otherwise than by their logarithm."""
+    inside = sympy.sympify(factor).replace(lambda e: isinstance(e, sympy.log), lambda e: sympy.Integer(2))
+    return sorted(symbol.name for symbol in inside.free_symbols)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +80,7 @@ class ExponentCheck(Check):
 
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Require that the hidden factor is positive and made of known symbols."""
-        inside = sympy.sympify(self.soft).replace(
-            lambda e: isinstance(e, sympy.log), lambda e: sympy.Integer(2)
-        )
-        powers = sorted(symbol.name for symbol in inside.free_symbols)
+        powers = _outside_logarithms(self.soft)
         require(
             not powers,
             "soft",
@@ -83,7 +88,7 @@ class ExponentCheck(Check):
             powers,
             ClaimError,
         )
-        soft = evaluate(self.soft, values, "soft")
+        soft = evaluate_nearly(self.soft, values, "soft")
         require(soft > 0, "soft", "positive along the path", soft, ClaimError)
 
     @abstractmethod

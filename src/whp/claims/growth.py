@@ -21,7 +21,7 @@ from whp.claims.holds import (
     hold_for_shape,
     hold_for_ties,
 )
-from whp.claims.path import evaluate
+from whp.claims.path import evaluate_nearly
 from whp.claims.ruling import Exponent, Ruling, ends_of
 from whp.claims.verdict import CellVerdict, Guarantee, Outcome
 from whp.errors import ClaimError, require
@@ -57,7 +57,7 @@ class Rate(ExponentCheck):
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Require that the rate is positive and made of known symbols."""
         super().check_point(values)
-        rate = evaluate(self.bound, values, "bound")
+        rate = evaluate_nearly(self.bound, values, "bound")
         require(rate > 0, "bound", "positive along the path", rate, ClaimError)
 
     def same_field(self, other: Check, name: str) -> bool:

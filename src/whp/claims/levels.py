@@ -14,7 +14,7 @@ from whp.claims.budget import Share
 from whp.claims.check import Check, bound_values, join, latex, points_figure, require_in
 from whp.claims.experiment import CellSample
 from whp.claims.holds import hold_for_dependence
-from whp.claims.path import evaluate
+from whp.claims.path import evaluate, evaluate_nearly
 from whp.claims.verdict import RANK, CellVerdict, Guarantee, Outcome, combine
 from whp.errors import ClaimError, require
 from whp.interval import Interval
@@ -80,7 +80,7 @@ class Bound(Check):
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Require that the bound evaluates."""
         if self.bound is not None:
-            evaluate(self.bound, values, "bound")
+            evaluate_nearly(self.bound, values, "bound")
 
     def same_field(self, other: Check, name: str) -> bool:
         """Bounds are the same if their values are."""

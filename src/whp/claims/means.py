@@ -21,7 +21,7 @@ from whp.claims.holds import (
     hold_for_shape,
     shape_warnings,
 )
-from whp.claims.path import evaluate
+from whp.claims.path import evaluate_nearly
 from whp.claims.verdict import RANK, CellVerdict, Guarantee, Outcome, combine
 from whp.errors import ClaimError, require
 from whp.interval import Interval
@@ -256,7 +256,7 @@ class Mean(MeanCheck):
 
     def check_point(self, values: Mapping[str, Any]) -> None:
         """Require that the target evaluates."""
-        evaluate(self.target, values, "target")
+        evaluate_nearly(self.target, values, "target")
 
     def same_field(self, other: Check, name: str) -> bool:
         """Targets are the same if their values are."""

@@ -8,6 +8,7 @@ import os
 import tomllib
 import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -264,19 +265,19 @@ def _unknown(discovery: Discovery, word: str) -> None:
 def resolve(selection: Sequence[str]) -> tuple[Discovery, list[Claim]]:
     """Discover what a selection needs, and select from it.
 
-    Words that are paths are discovered themselves; any other word, and an
-    empty selection, needs the shipped catalogue. A paper of the catalogue goes
+    Words that are paths are discovered themselves. A paper, an id or a glob that
+    begins with a paper's key needs that paper's folder of the shipped catalogue;
+    any other word, and an empty selection, all of it. A paper of the catalogue goes
     before a folder of the same name.
     """
-    outside = [word for word in selection if is_path(word)]
-    if (
-        selection
-        and all(os.sep in word or word.endswith(".py") for word in outside)
-        and outside == [*selection]
-    ):
-        found = discover(outside)
-    else:
-        root = validation_root()
-        shipped = {file.parent.name for file in root.glob("*/paper.toml")}
-        found = discover([root, *(word for word in outside if word not in shipped)])
+    root = validation_root()
+    shipped = {file.parent.name: file.parent for file in sorted(root.glob("*/paper.toml"))}
+    outside = [word for word in selection if word not in shipped and is_path(word)]
+    keys = {word.partition(".")[0] for word in selection if word not in outside}
+    needed = [folder for key, folder in shipped.items() if key in keys]
+    if selection and keys <= set(shipped):
+        found = discover([*needed, *outside])
+        with suppress(UsageError):  # another paper may have what was meant
+            return found, select(found, selection)
+    found = discover([root, *outside])
     return found, select(found, selection)
