@@ -116,7 +116,7 @@ def climb(s: Setting, radius: float, both: bool, rng: np.random.Generator) -> As
     W0, v0, n = s.init.W, s.init.v, len(s.X)
     slope = s.phi.dphi if s.phi.smooth else soft_slope(s.phi, 0.2)
     vectors = torch.linalg.eigh(difference(s, W0, W0, v0, v0, both))[1]
-    point = torch.zeros(n).to(s.X).index_fill_(0, torch.tensor(0), 1.0)
+    point = torch.eye(1, n).to(s.X)[0]
     random = torch.from_numpy(rng.standard_normal(n)).to(s.X)
     u = torch.stack((vectors[:, -1], point, random / random.norm()))  # (3, n)
     here = [x.expand(len(u), *x.shape).clone().requires_grad_() for x in (W0, v0)]

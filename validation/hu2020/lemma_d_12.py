@@ -58,7 +58,7 @@ def smooth_worst(p, rng, device):
     points, neurons = top // p.m, top % p.m
     w0, v0 = W0[neurons], s.init.v[neurons, None]  # (S, d), (S, 1)
     z0 = w0 @ X.T / p.d**0.5  # (S, n)
-    far, aside = (torch.tensor(column, dtype=X.dtype)[:, None] for column in zip(*MOVES, strict=True))
+    far, aside = (torch.tensor(column).to(X)[:, None] for column in zip(*MOVES, strict=True))
     shift = far * p.d**0.5
     room = (p.n**0.5 * (shift + p.d**0.5 * aside))[:, 0].square()  # the right side, times sqrt(m d)
 
@@ -66,7 +66,7 @@ def smooth_worst(p, rng, device):
         slopes = s.phi.dphi(z0 + shift * (direction @ X.T) / p.d**0.5) * (v0 + aside)
         return ((u * (slopes - s.phi.dphi(z0) * v0)) @ X).square().sum(dim=1) / room
 
-    u = torch.full((len(MOVES), p.n), 1e-3, dtype=X.dtype).scatter_(1, points[:, None], 1.0)
+    u = X.new_full((len(MOVES), p.n), 1e-3).scatter_(1, points[:, None], 1.0)
     starts = X[points] / lengths[points, None]
     found = ascend(squared_quotient, (starts, u), (UnitSphere(), UnitSphere()), steps=15)
     alone = [perturbation_norm(X, s.phi.dphi(z0[i])[:, None], rng) for i in range(3)]
@@ -86,8 +86,8 @@ def second_worst(p, rng, device):
     s = setting(p, rng, device)
     X = s.X
     top = torch.linalg.eigh(X.T @ X)[1][:, -1].expand(len(HALF), p.d)
-    random = torch.from_numpy(rng.standard_normal((len(HALF), p.d)))
-    half = p.d**0.5 * torch.tensor(HALF, dtype=X.dtype).repeat(2)[:, None]
+    random = torch.from_numpy(rng.standard_normal((len(HALF), p.d))).to(X)
+    half = p.d**0.5 * torch.tensor(HALF).to(X).repeat(2)[:, None]
 
     def squared_quotient(centre, direction):
         z, dz = (x @ X.T / p.d**0.5 for x in (centre, half * direction))  # (6, n)
@@ -96,7 +96,7 @@ def second_worst(p, rng, device):
     found = ascend(
         squared_quotient,
         (torch.cat((0.05 * random, random)), torch.cat((top, random))),
-        (Ball(torch.zeros(p.d), 2 * p.d**0.5), UnitSphere()),
+        (Ball(X.new_zeros(p.d), 2 * p.d**0.5), UnitSphere()),
         steps=20,
     )
     return (found.value / p.m) ** 0.5

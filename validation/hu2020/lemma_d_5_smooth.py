@@ -37,11 +37,11 @@ def single_neurons(X, rng):
     longest = X.norm(dim=1).topk(len(SCALES))
     points = X[longest.indices] / longest.values[:, None]  # (4, d)
     top = torch.linalg.eigh(X.T @ X)[1][:, -1].expand(len(SCALES), width)
-    random = torch.from_numpy(rng.standard_normal((2 * len(SCALES), width)))
+    random = torch.from_numpy(rng.standard_normal((2 * len(SCALES), width))).to(X)
     directions = torch.cat((points, top, random[: len(SCALES)]))  # (12, d)
     centres = torch.cat((0.7 * points, random[len(SCALES) :], torch.zeros_like(points)))
     u = (directions @ X.T).square()  # (12, n)
-    half = width**0.5 * torch.tensor(SCALES, dtype=X.dtype).repeat(3)[:, None]  # (12, 1)
+    half = width**0.5 * torch.tensor(SCALES).to(X).repeat(3)[:, None]  # (12, 1)
     return centres, directions, u, half
 
 
@@ -67,7 +67,7 @@ def smooth_worst(p, rng, device):
     found = ascend(
         squared_quotient,
         (centres, directions, u),
-        (Ball(torch.zeros(p.d), 2 * p.d**0.5), UnitSphere(), UnitSphere()),
+        (Ball(X.new_zeros(p.d), 2 * p.d**0.5), UnitSphere(), UnitSphere()),
         steps=25,
     )
     _, direction, u = found.point

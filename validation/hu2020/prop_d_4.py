@@ -118,7 +118,7 @@ def swapped(p, rng, device):
     """For the false twins: the diagonals of relu less each other's limit, zeta^2 for gamma."""
     data, phi = data_distribution("gaussian"), activation("relu")
     X = data.sample(rng, p.n, p.d, as_dtype(p.dtype), device)  # (n, d)
-    moments, a = phi.moments, norm_ratios(X)  # (n,)
+    moments, a = phi.moments, norm_ratios(X).cpu()  # (n,)
     linear = moments.zeta**2 * a + nu(phi, data.sigma_moment(p.d)) ** 2 / p.d
     return {
         "diagonal": (a * Phi(phi, a, a, a).value - moments.zeta**2).abs().max(),

@@ -79,7 +79,7 @@ def counts(p, rng, device):
 )
 def most_flips(p, rng, device):
     s = setting(p, rng, device)
-    budget = flip_budget(s.X, s.init.W)  # (m, n)
+    budget = flip_budget(s.X, s.init.W).cpu()  # (m, n)
     return {"flips": (budget <= SHARE * p.m).sum(dim=0).max().item(), "least": budget.min()}
 
 
@@ -95,7 +95,7 @@ def most_flips(p, rng, device):
 def suprema(p, rng, device):
     """(31) at its largest over lambda, and (33) over ||W - W(0)||, relative to their right sides."""
     s = setting(p, rng, device)
-    budget = flip_budget(s.X, s.init.W)  # (m, n)
+    budget = flip_budget(s.X, s.init.W).cpu()  # (m, n)
     flips = np.arange(1, p.m + 1)[:, None]
     margins = budget.diff(dim=0, prepend=0 * budget[:1]).clamp_min(0).sqrt().numpy()
     radii, room = budget.sqrt().numpy(), math.sqrt(p.m * math.log(p.n))

@@ -49,7 +49,7 @@ class GradientFlow:
 
     Notes
     -----
-    All but the network in float64.
+    All but the network in float64, on the CPU.
     """
 
     times: Tensor
@@ -159,13 +159,15 @@ def gradient_flow(
     remains = seen[-1][2] / max(first, 1e-300)
     require(remains <= stop, f"residual after {most_steps} steps", f"<= {stop:g} of the first", remains,
             MeasurementError)  # fmt: skip
-    left = torch.linalg.lstsq(state.kernel[:n, :n], r, driver="gelsd").solution
+    # On the CPU: CUDA has no least squares for a kernel that may be singular.
+    outputs, kernel = state.outputs.cpu(), state.kernel.cpu()
+    left = torch.linalg.lstsq(kernel[:n, :n], r.cpu(), driver="gelsd").solution
     return GradientFlow(
         times=torch.tensor([s[0] for s in seen], dtype=torch.float64),
-        outputs=torch.stack([s[1] for s in seen]),
-        limit=state.outputs - state.kernel[:, :n] @ left,
+        outputs=torch.stack([s[1] for s in seen]).cpu(),
+        limit=outputs - kernel[:, :n] @ left,
         residuals=torch.tensor([s[2] for s in seen], dtype=torch.float64),
-        kernels=torch.stack([s[3] for s in seen]),
+        kernels=torch.stack([s[3] for s in seen]).cpu(),
         movement=torch.tensor([s[4] for s in seen], dtype=torch.float64),
         network=here,
         rejected=rejected,
