@@ -21,9 +21,11 @@ from whp.errors import UsageError, WhpError, require
 from whp.options import (
     ALPHA,
     DEVICE,
+    EXECUTOR,
     LEDGER,
     Alpha,
     Device,
+    Executor,
     Exit,
     Jobs,
     Ledger,
@@ -132,6 +134,7 @@ def run(
     seed: Seed = None,
     alpha: Alpha = ALPHA,
     device: Device = DEVICE,
+    executor: Executor = EXECUTOR,
     ledger: Ledger = LEDGER,
     out: Annotated[
         Path | None,
@@ -156,13 +159,13 @@ def run(
     from whp.console import make_console, print_results, say, watching
     from whp.devices import resolve_device
     from whp.engine.discovery import resolve
-    from whp.engine.environment import available_cores, environment
+    from whp.engine.environment import environment
     from whp.engine.plan import plan as plan_claims
     from whp.engine.runner import run as run_claims
     from whp.report.run import BrokenFile, RunInfo
     from whp.report.writer import check_writable, write_report
 
-    check_options(profile, jobs, seed, alpha)
+    check_options(profile, jobs, seed, alpha, executor)
     require(not fresh or seed is None, "--seed", "left out with --fresh, which draws one", seed, UsageError)
     found, claims = resolve(selection)
     if not claims:
@@ -194,7 +197,8 @@ def run(
             claims,
             profile=profile,
             seed=seed or 0,
-            jobs=jobs or available_cores(),
+            jobs=jobs,
+            executor=executor,
             device=device,
             ledger_path=ledger,
             budget=budget,

@@ -13,9 +13,11 @@ import typer
 from whp.options import (
     ALPHA,
     DEVICE,
+    EXECUTOR,
     LEDGER,
     Alpha,
     Device,
+    Executor,
     Exit,
     Jobs,
     Ledger,
@@ -138,6 +140,7 @@ def twins(
     seed: Seed = None,
     alpha: Alpha = ALPHA,
     device: Device = DEVICE,
+    executor: Executor = EXECUTOR,
     ledger: Ledger = LEDGER,
     out: Out = OUT,
 ) -> int:
@@ -150,12 +153,12 @@ def twins(
     from whp.claims import Budget
     from whp.console import make_console, say, watching
     from whp.engine.discovery import resolve
-    from whp.engine.environment import available_cores, environment
+    from whp.engine.environment import environment
     from whp.engine.runner import run as run_claims
     from whp.report.trust import show_rate, twins_markdown, twins_record, write_pages
     from whp.report.writer import check_writable
 
-    check_options(profile, jobs, seed, alpha)
+    check_options(profile, jobs, seed, alpha, executor)
     found, claims = resolve(selection)
     if not claims:
         return broken_code(found) or Exit.NOTHING
@@ -166,7 +169,8 @@ def twins(
             claims,
             profile=profile,
             seed=seed or 0,
-            jobs=jobs or available_cores(),
+            jobs=jobs,
+            executor=executor,
             device=device,
             ledger_path=ledger,
             budget=Budget(len(claims), alpha, alpha),
@@ -220,6 +224,7 @@ def repeat(
     ] = FIRST_SEED,
     alpha: Alpha = ALPHA,
     device: Device = DEVICE,
+    executor: Executor = EXECUTOR,
     ledger: Ledger = REPEAT_LEDGER,
     out: Out = OUT,
 ) -> int:
@@ -232,13 +237,13 @@ def repeat(
     from whp.claims import Budget
     from whp.console import make_console, say
     from whp.engine.discovery import resolve
-    from whp.engine.environment import available_cores, environment
+    from whp.engine.environment import environment
     from whp.engine.repeat import repeat as repeat_claims
     from whp.report.trust import repeat_markdown, repeat_record, show_rate, write_pages
     from whp.report.words import show_seconds
     from whp.report.writer import check_writable
 
-    check_options(profile, jobs, seed, alpha)
+    check_options(profile, jobs, seed, alpha, executor)
     found, claims = resolve(selection)
     if not claims:
         return broken_code(found) or Exit.NOTHING
@@ -256,7 +261,8 @@ def repeat(
         profile=profile,
         runs=runs,
         seed=seed,
-        jobs=jobs or available_cores(),
+        jobs=jobs,
+        executor=executor,
         device=device,
         ledger_path=ledger,
         budget=Budget(len(claims), alpha, alpha),

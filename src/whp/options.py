@@ -22,6 +22,7 @@ class Exit(IntEnum):
 
     INTERRUPTED = 130
     INTERNAL = 3
+    LOST = 4
     FAIL = 1
     USAGE = 2
     NOTHING = 5
@@ -36,6 +37,7 @@ class Exit(IntEnum):
             Exit.FAIL: "some claim FAILs",
             Exit.USAGE: "wrong usage, a broken claim file (the others have run), or a plan that cannot PASS",
             Exit.INTERNAL: "an error inside whp; WHP_TRACEBACK=1 shows where",
+            Exit.LOST: "workers or a scheduler that cannot be used, or were lost; the same command resumes",
             Exit.NOTHING: "nothing was measured",
             Exit.INCONCLUSIVE: "no FAIL, but some claim is INCONCLUSIVE, or a false twin has passed",
             Exit.INTERRUPTED: "interrupted by Ctrl-C; the same command resumes",
@@ -57,6 +59,13 @@ Seed = Annotated[int | None, typer.Option(help="Root seed of all trials.  [defau
 Jobs = Annotated[
     int | None, typer.Option(help="Worker processes.  [default: number of cores]", show_default=False)
 ]
+Executor = Annotated[
+    str,
+    typer.Option(
+        help="Where trials run: processes, serial, dask-local:N, dask://HOST:PORT (a scheduler's), or auto"
+        " (processes; on a GPU serial unless --jobs is given)."
+    ),
+]
 Alpha = Annotated[
     float, typer.Option(help="The run's rate of false FAILs, and of false PASSes, over all its claims.")
 ]
@@ -66,16 +75,21 @@ Ledger = Annotated[Path, typer.Option(help="SQLite file with all trials ever mad
 LEDGER = Path(".whp/ledger.sqlite")
 ALPHA = 0.01
 DEVICE = "cpu"
+EXECUTOR = "auto"
 
 
-def check_options(profile: str, jobs: int | None, seed: int | None, alpha: float) -> None:
-    """What can be said of the options before anything slow is imported or done."""
+def check_options(
+    profile: str, jobs: int | None, seed: int | None, alpha: float, executor: str = EXECUTOR
+) -> None:
+    """What can be said of the options before anything slow is done."""
     from whp.claims import PROFILES
+    from whp.engine.choice import check_executor
 
     require(profile in PROFILES, "--profile", f"one of {', '.join(PROFILES)}", profile, UsageError)
     require(jobs is None or jobs >= 1, "--jobs", "at least 1", jobs, UsageError)
     require(seed is None or seed >= 0, "--seed", "a non-negative integer", seed, UsageError)
     require(0 < alpha < 0.5, "--alpha", "in (0, 0.5)", alpha, UsageError)
+    check_executor(executor, jobs)
 
 
 def broken_code(found: Discovery) -> int:
