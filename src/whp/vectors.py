@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import llvmlite.binding as llvm
 import numba
+from numba.core.codegen import get_host_cpu_features
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -20,22 +20,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 HONEST = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def full_width(features: dict[str, bool]) -> str | None:
-    """Return LLVM's list of the features of a processor with full vectors, or None where that is the default.
-
-    Parameters
-    ----------
-    features : dict of bool
-        Whether the processor has each.
-    """
-    if not features.get("avx512f"):
-        return None
-    listed = [f"{'+' if has else '-'}{name}" for name, has in sorted(features.items())]
-    return ",".join([*listed, "-prefer-256-bit"])
+def full_width(features: str) -> str:
+    """Return LLVM's list of the features of a processor, with full vectors."""
+    return f"{features},-prefer-256-bit" if "+avx512f" in features else features
 
 
 if numba.config.CPU_FEATURES is None:  # type: ignore[attr-defined]
-    numba.config.CPU_FEATURES = full_width(llvm.get_host_cpu_features())  # type: ignore[attr-defined]
+    host: str = get_host_cpu_features()  # type: ignore[no-untyped-call]
+    numba.config.CPU_FEATURES = full_width(host)  # type: ignore[attr-defined]
 
 
 def compiled(f: Function) -> Function:

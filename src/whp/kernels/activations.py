@@ -44,6 +44,9 @@ class Activation:
         An upper bound of sup |phi'|, sharp to 1e-15.
     closed : ClosedForm or None
         Closed forms of the Gaussian expectations, where there are any.
+    form : (str, float) or None
+        What it is, for code that has a fast route for it: ``("erf", 0)``, or ``("piecewise", slope)`` for
+        max(z, 0) + slope min(z, 0).
     """
 
     name: str
@@ -54,6 +57,7 @@ class Activation:
     smooth: bool = field(compare=False)
     sup_dphi: float = field(compare=False)
     closed: ClosedForm | None = field(default=None, compare=False, repr=False)
+    form: tuple[str, float] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def moments(self) -> Moments:
@@ -101,6 +105,7 @@ def leaky_relu(slope: float = 0.1) -> Activation:
             partial(closed_forms.piecewise_Phi, slope=slope),
             partial(closed_forms.piecewise_Gamma, slope=slope),
         ),
+        form=("piecewise", slope),
     )
 
 
@@ -221,6 +226,7 @@ _REGISTRY = {
             smooth=True,
             sup_dphi=_rounded_up(2 / math.sqrt(math.pi)),
             closed=ClosedForm(closed_forms.ERF_MOMENTS, closed_forms.erf_Phi, closed_forms.erf_Gamma),
+            form=("erf", 0.0),
         ),
         leaky_relu(0.0),
         leaky_relu(),

@@ -19,6 +19,7 @@ from whp.models.linear import LinearDescent, iterate_linear_descent
 from whp.models.node_flow import NodeDescent, NodeFlow, node_descent, node_flow
 from whp.models.node_network import NodeScaled, span_coordinates
 from whp.models.node_scales import NodeScales, node_scales, zipf_power_sum, zipf_weights
+from whp.models.sweep import sweep
 from whp.models.transfer import External, importance, most_important, standardised, train_external
 from whp.models.two_layer import TwoLayer, TwoLayerDescent, train_first_layer, train_two_layer
 
@@ -59,6 +60,7 @@ __all__ = [
     "nth_kernel",
     "span_coordinates",
     "standardised",
+    "sweep",
     "train_external",
     "train_first_layer",
     "train_two_layer",

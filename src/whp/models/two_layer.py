@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from whp.errors import MeasurementError, require
 from whp.models.activation import Activation
+from whp.models.fused_step import fused
 from whp.models.linear import check_regression
 
 # Rows of X in one matrix product. Measured on one core (AVX-512, 2 MB of L2) for m from 256 to
@@ -39,6 +40,10 @@ def _slices(z: Tensor) -> range:
 
 def _read_out(z: Tensor, activation: Activation, readout: Tensor, out: Tensor) -> None:
     """Write ``phi(z) readout`` to ``out``."""
+    fast = fused(activation, z)
+    if fast is not None:
+        fast.outputs(z.view(-1).numpy(), readout.numpy(), out.numpy(), fast.slope)
+        return
     starts = _slices(z)
     for start in starts:
         part = slice(start, start + starts.step)
@@ -111,12 +116,13 @@ class TwoLayer:
         rows = _block_rows(n, X.device)
         z = X.new_empty(rows, m)
         scaled = X.new_empty(rows, d)
+        v = self.v.contiguous()
         for start in range(0, n, rows):
             xb = X[start : start + rows]
             k = xb.shape[0]
             torch.mul(xb, 1.0 / math.sqrt(d), out=scaled[:k])
             torch.mm(scaled[:k], self.W.T, out=z[:k])
-            _read_out(z[:k], self.activation, self.v, out[start : start + k])
+            _read_out(z[:k], self.activation, v, out[start : start + k])
         return out.div_(math.sqrt(m))
 
 
@@ -129,6 +135,7 @@ class _Block(NamedTuple):
     weighted: Tensor  # (k, d), a buffer that all blocks share
     transposed: Tensor  # (d, k)
     slices: list[tuple[Tensor, Tensor, Tensor, Tensor]]  # of z, outputs, y and error
+    arrays: list[Any]  # what the fused pass takes of all this, flat
 
 
 class TwoLayerDescent:
@@ -141,9 +148,10 @@ class TwoLayerDescent:
               \nabla_{v_r} L &= \frac{1}{n \sqrt m} \sum_i (f_i - y_i)\, \phi(w_r^T x_i / \sqrt d) ,
 
     two matrix products of ``2 n m d`` operations a step, and one of ``2 n m`` more for ``v``.
-    Rows of ``X`` go through in blocks that stay in cache, so memory is that of four (d, m)
-    matrices and one copy of ``X``, whatever ``n`` times ``m``. A step allocates nothing but what
-    ``activation`` returns, 512 kB at a time.
+    Between the products goes one pass, fused where there is one for the activation. Rows of ``X`` go
+    through in blocks that stay in cache, so memory is that of four (d, m) matrices and one copy of
+    ``X``, whatever ``n`` times ``m``. A step allocates nothing but what ``activation`` returns, 512 kB
+    at a time.
 
     Results depend on the number of BLAS threads in the last bits only; it is left as the caller
     set it.
@@ -187,10 +195,11 @@ class TwoLayerDescent:
             require(0.0 <= eta < math.inf, name, "not negative and finite", eta)
         check_regression(X, y, max(eta_1, eta_2), name="X")
         (n, d), m = X.shape, W.shape[0]
-        rows = _block_rows(n, X.device)
+        self._rows = rows = _block_rows(n, X.device)
         self._activation = activation
-        self._X = X / math.sqrt(d)
-        self._y = y.to(X)
+        self._fused = fused(activation, X)
+        self._X = (X / math.sqrt(d)).contiguous()
+        self._y = y.to(X).contiguous()
         # Held as (d, m): with m > d the second product then takes a third less time.
         self._start = W.T.clone(memory_format=torch.contiguous_format)
         self._W = self._start.clone()
@@ -198,10 +207,15 @@ class TwoLayerDescent:
         self._v_start = v.clone()
         self._v = v.clone()
         self._readout = v / math.sqrt(m)
-        self._rates = (-eta_1 / n, -eta_2 / (n * math.sqrt(m)))
+        scale = self._fused.scale if self._fused else 1.0
+        self._rates = (-eta_1 / n * scale, -eta_2 / (n * math.sqrt(m)))
         self._error = X.new_empty(n)
         self._sum = X.new_empty(d, m)
-        self._sum_v = X.new_empty(m)
+        # The fused pass sums for v by blocks, so that rounding does not grow with n.
+        blocks = -(-n // rows) if self._fused else 1
+        self._sums_v = X.new_empty(blocks, m if eta_2 else 0)
+        self._sum_v = X.new_empty(m if eta_2 else 0)
+        self._features = X.new_empty(m)
         self.outputs = X.new_empty(n)
         z, weighted = X.new_empty(rows, m), X.new_empty(rows, d)
         self._blocks = [self._block(start, z, weighted) for start in range(0, n, rows)]
@@ -228,7 +242,13 @@ class TwoLayerDescent:
             part = z[low : low + starts.step]
             here = slice(start + low, start + low + len(part))
             slices.append((part, self.outputs[here], self._y[here], self._error[here]))
-        return _Block(x, z, error, weighted, weighted.T, slices)
+        arrays: list[Any] = []
+        if self._fused is not None:
+            here = slice(start, start + len(z))
+            given = (z, self._readout, self._y[here], self.outputs[here], x, weighted, self._features)
+            flat = [a.view(-1).numpy() for a in (*given, self._sums_v[start // self._rows])]
+            arrays = [*flat, self._fused.slope]
+        return _Block(x, z, error, weighted, weighted.T, slices, arrays)
 
     def evaluate(self) -> None:
         """Set `outputs`, and the gradients that `update` will use, at the present weights."""
@@ -237,26 +257,30 @@ class TwoLayerDescent:
             torch.mm(block.x, self._W, out=block.z)
             slopes = self._through_activation(block, beta)
             if self._rates[0]:
-                # The residual weighs the rows of X, not those of phi': d columns instead of m.
-                torch.mul(block.x, block.error, out=block.weighted)
                 torch.addmm(self._sum, block.transposed, slopes, beta=beta, out=self._sum)
             beta = 1.0
 
     def _through_activation(self, block: _Block, beta: float) -> Tensor:
-        """Set outputs, residuals and the sum for ``v`` of one block; return ``phi'(z)``, maybe in ``z``."""
+        """Set outputs, weighted inputs, the sum for ``v`` of a block; return ``phi'(z)``, maybe in ``z``."""
         slopes = block.z
+        if self._fused is not None:
+            self._fused.step(*block.arrays)
+            return slopes
         for z, outputs, y, error in block.slices:
             features = self._activation.phi(z)
             torch.mv(features, self._readout, out=outputs)
             torch.sub(outputs, y, out=error)
             if self._rates[1]:
-                torch.addmv(self._sum_v, features.T, error, beta=beta, out=self._sum_v)
+                torch.addmv(self._sums_v[0], features.T, error, beta=beta, out=self._sums_v[0])
                 beta = 1.0
             if self._rates[0]:
                 slopes = self._activation.dphi(z)
                 if len(block.slices) > 1:
                     z.copy_(slopes)
                     slopes = block.z
+        if self._rates[0]:
+            # The residual weighs the rows of X, not those of phi': d columns instead of m.
+            torch.mul(block.x, block.error, out=block.weighted)
         return slopes
 
     def update(self) -> None:
@@ -266,6 +290,7 @@ class TwoLayerDescent:
             self._moved.addcmul_(self._sum, self._readout, value=rate)
             torch.add(self._start, self._moved, out=self._W)
         if rate_v:
+            torch.sum(self._sums_v, dim=0, out=self._sum_v)
             self.displacement_v.add_(self._sum_v, alpha=rate_v)
             torch.add(self._v_start, self.displacement_v, out=self._v)
             torch.mul(self._v, 1.0 / math.sqrt(len(self._v)), out=self._readout)
