@@ -255,26 +255,30 @@ class CellSample:
     cell: Mapping[str, Value]
     points: Sequence[Point]
     trials: Sequence[Sequence[TrialResult]]
+    _read: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def prefix(self, count: int) -> CellSample:
         """The first ``count`` trials."""
         return replace(self, trials=self.trials[:count])
 
     def values(self, statistic: str) -> np.ndarray:
-        """Return the statistic, shape (trials, points), NaN where a trial failed."""
-        rows = []
-        for row in self.trials:
-            for result in row:
-                known = result.status is not Status.OK or statistic in result.statistics
-                require(
-                    known,
-                    "statistic",
-                    f"one of {', '.join(sorted(result.statistics))}",
-                    statistic,
-                    ClaimError,
-                )
-            rows.append([r.statistics[statistic] if r.status is Status.OK else math.nan for r in row])
-        return np.array(rows, dtype=float).reshape(len(rows), len(self.points))
+        """Return the statistic, shape (trials, points), NaN where a trial failed; not to be written to."""
+        if statistic not in self._read:
+            self._read[statistic] = self._values(statistic)
+        return self._read[statistic]
+
+    def _values(self, statistic: str) -> np.ndarray:
+        values = np.full((len(self.trials), len(self.points)), math.nan)
+        for at, row in enumerate(self.trials):
+            for k, result in enumerate(row):
+                if result.status is not Status.OK:
+                    continue
+                if statistic not in result.statistics:
+                    names = ", ".join(sorted(result.statistics))
+                    fail("statistic", f"one of {names}", statistic, ClaimError)
+                values[at, k] = result.statistics[statistic]
+        values.flags.writeable = False
+        return values
 
     @property
     def failures(self) -> dict[str, int]:

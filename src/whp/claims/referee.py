@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from whp.claims.budget import Budget, Share
@@ -17,16 +17,39 @@ from whp.errors import ClaimError, UsageError, require
 
 @dataclass
 class _Docket:
-    """One check, or one twin, with its share of the budget and its decisions so far."""
+    """One check, or one twin, with its share of the budget and its decisions so far.
+
+    A look asks for the decision alone. Its words and figures take longer, and
+    are made when somebody asks for them: of twins and of early looks nobody does.
+    """
 
     check: Check
     share: Share
-    cells: dict[str, CellVerdict]
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    samples: dict[str, CellSample] = field(default_factory=dict)  # those of the decisions
+    cells: dict[str, CellVerdict] = field(default_factory=dict)  # those in words
+
+    def look(self, key: str, sample: CellSample) -> None:
+        """Decide a cell, unless it is decided."""
+        if self.outcomes.get(key, Outcome.INCONCLUSIVE) is Outcome.INCONCLUSIVE:
+            self.outcomes[key] = self.check.outcome(sample, self.share)
+            self.samples[key] = sample
+            self.cells.pop(key, None)
+
+    def leave_out(self, key: str, verdict: CellVerdict) -> None:
+        """Take a verdict that rests on no trials."""
+        self.outcomes[key], self.cells[key] = verdict.outcome, verdict
+
+    def cell(self, key: str) -> CellVerdict:
+        """The decision on a cell, in words."""
+        if key not in self.cells:
+            self.cells[key] = self.check.decide(self.samples[key], self.share)
+        return self.cells[key]
 
     @property
     def refuted(self) -> bool:
         """Whether a cell has failed, which decides the whole."""
-        return any(cell.outcome is Outcome.FAIL for cell in self.cells.values())
+        return Outcome.FAIL in self.outcomes.values()
 
 
 def cell_key(cell: Mapping[str, Value]) -> str:
@@ -61,7 +84,7 @@ class Referee:
         self.profile = profile
         self.claims = list(claims)
         self._budget = budget
-        self._decide_twins = decide_twins
+        self.decide_twins = decide_twins
         self._main: dict[str, list[_Docket]] = {}
         self._twins: dict[str, dict[str, _Docket]] = {}
         found: dict[str, Experiment] = {}
@@ -72,9 +95,9 @@ class Referee:
                 where = f"{claim.id}: experiment name"
                 require(same, where, "used for one experiment", experiment.name, ClaimError)
             shares = self.shares(claim)
-            self._main[claim.id] = [_Docket(c, shares[c.experiment.name], {}) for c in claim.checks]
+            self._main[claim.id] = [_Docket(c, shares[c.experiment.name]) for c in claim.checks]
             self._twins[claim.id] = {
-                name: _Docket(check, shares[check.experiment.name], {})
+                name: _Docket(check, shares[check.experiment.name])
                 for name, (check, _) in claim.twin_checks().items()
             }
         self.experiments = list(found.values())
@@ -127,13 +150,11 @@ class Referee:
             self._samples[experiment.name][key] = sample
         main, twins = self._dockets(experiment)
         for docket in main + twins:
-            before = docket.cells.get(key)
-            if before is None or before.outcome is Outcome.INCONCLUSIVE:
-                docket.cells[key] = docket.check.decide(sample, docket.share)
+            docket.look(key, sample)
         asking = main or twins
-        if self._decide_twins:
+        if self.decide_twins:
             asking = main + [docket for docket in twins if not docket.refuted]
-        return all(docket.cells[key].outcome is not Outcome.INCONCLUSIVE for docket in asking)
+        return all(docket.outcomes[key] is not Outcome.INCONCLUSIVE for docket in asking)
 
     def leave_out(self, experiment: Experiment, reason: str) -> None:
         """Decide that nothing which rests on an experiment can be decided, as it is not run.
@@ -149,7 +170,7 @@ class Referee:
         for cell in experiment.design(self.profile).cells():
             for docket in main + twins:
                 sample = CellSample(experiment, cell, experiment.design(self.profile).points(cell), [])
-                docket.cells[cell_key(cell)] = docket.check.verdict(
+                verdict = docket.check.verdict(
                     Outcome.INCONCLUSIVE,
                     sample,
                     docket.share,
@@ -157,11 +178,15 @@ class Referee:
                     validity="not applied",
                     advice=f"Not measured: {reason}.",
                 )
+                docket.leave_out(cell_key(cell), verdict)
+
+    def _keys(self, docket: _Docket) -> list[str]:
+        """The cells of the design, in its order."""
+        return [cell_key(cell) for cell in docket.check.experiment.design(self.profile).cells()]
 
     def _seen(self, docket: _Docket) -> list[CellVerdict]:
         """What has been decided so far, in the order of the design, whatever the order of the looks."""
-        keys = [cell_key(cell) for cell in docket.check.experiment.design(self.profile).cells()]
-        return [docket.cells[key] for key in keys if key in docket.cells]
+        return [docket.cell(key) for key in self._keys(docket) if key in docket.outcomes]
 
     def twin_cells(self, claim: Claim) -> dict[str, tuple[CellVerdict, ...]]:
         """What has been decided so far about each false twin, cell by cell."""
@@ -169,11 +194,11 @@ class Referee:
 
     def _complete(self, docket: _Docket) -> bool:
         """Whether every cell has been looked at."""
-        return len(self._seen(docket)) == len(docket.check.experiment.design(self.profile).cells())
+        return docket.outcomes.keys() >= set(self._keys(docket))
 
     def _outcome(self, docket: _Docket) -> Outcome:
         """A docket with cells still unseen cannot PASS."""
-        outcomes = [cell.outcome for cell in self._seen(docket)]
+        outcomes = list(docket.outcomes.values())
         if not self._complete(docket):
             outcomes.append(Outcome.INCONCLUSIVE)
         return combine(outcomes)

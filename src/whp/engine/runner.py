@@ -62,7 +62,8 @@ class RunResult:
     broken : tuple of BrokenClaim
         Claims without a verdict.
     twin_cells : mapping
-        Claim id and name of a false twin to its decisions, cell by cell.
+        Claim id and name of a false twin to its decisions, cell by cell; only
+        where twins asked for trials.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -218,7 +219,11 @@ class _Session:
             seconds=time.monotonic() - self._start,
             seed=self._seed,
             broken=tuple(self._broken.values()),
-            twin_cells={c.id: self._referee.twin_cells(c) for c in self._claims if c.id in self._verdicts},
+            twin_cells={
+                c.id: self._referee.twin_cells(c)
+                for c in self._claims
+                if c.id in self._verdicts and self._referee.decide_twins
+            },
         )
 
     def _prepare(self) -> None:
@@ -367,9 +372,12 @@ class _Session:
             self._broken[claim.id] = BrokenClaim(claim.id, spoiled[0])
             return
         seconds = sum(cell.seconds for cell in self._schedule.cells if cell.experiment.name in names)
-        self._verdicts[claim.id] = self._referee.verdict(
-            claim, seed=self._seed, seconds=seconds, environment=self._environment, command=self._command
-        )
+        try:
+            self._verdicts[claim.id] = self._referee.verdict(
+                claim, seed=self._seed, seconds=seconds, environment=self._environment, command=self._command
+            )
+        except WhpError as error:
+            self._broken[claim.id] = BrokenClaim(claim.id, str(error))
 
     def _tell_progress(self, jobs: int) -> None:
         if time.monotonic() - self._told < TICK:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -87,7 +88,12 @@ def trials_needed(
     require(margin > 0.0 and math.isfinite(margin), "margin", "a positive number", margin)
     if sd == 0.0:
         return _smallest(lambda n: math.isfinite(t_half_width_factor(n, alpha, c2)), 2, limit)
-    return _smallest(lambda n: _power(margin / sd, n, alpha, c2) >= power, 2, limit)
+    return _trials(margin / sd, alpha, power, c2, limit)
+
+
+@lru_cache(maxsize=4096)
+def _trials(effect: float, alpha: float, power: float, c2: float, limit: int) -> int | None:
+    return _smallest(lambda n: _power(effect, n, alpha, c2) >= power, 2, limit)
 
 
 def detectable(sd: float, n: int, alpha: float, power: float = 0.9, *, c2: float = DEFAULT_C2) -> float:
@@ -97,13 +103,16 @@ def detectable(sd: float, n: int, alpha: float, power: float = 0.9, *, c2: float
     """
     _check(alpha, power)
     require(sd >= 0.0 and math.isfinite(sd), "sd", "a non-negative number", sd)
-    factor = t_half_width_factor(n, alpha, c2)
-    if math.isinf(factor):
-        return math.inf
-    high = factor
+    return math.inf if math.isinf(t_half_width_factor(n, alpha, c2)) else sd * _effect(n, alpha, power, c2)
+
+
+@lru_cache(maxsize=4096)
+def _effect(n: int, alpha: float, power: float, c2: float) -> float:
+    """In standard deviations; the checks of a run share few levels and numbers of trials."""
+    high = t_half_width_factor(n, alpha, c2)
     while _power(high, n, alpha, c2) < power:
         high *= 2.0
-    return sd * float(brentq(lambda effect: _power(effect, n, alpha, c2) - power, 0.0, high))
+    return float(brentq(lambda effect: _power(effect, n, alpha, c2) - power, 0.0, high))
 
 
 def _most_passing(delta: float, n: int, alpha: float, prior: tuple[float, float]) -> int:

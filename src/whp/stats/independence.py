@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from whp.errors import require
 from whp.stats.sequences import finite_array
@@ -61,10 +60,11 @@ def serial_correlation(x: ArrayLike) -> SerialCorrelation:
     values = finite_array(x, "x")
     require(values.ndim == 1, "x", "one-dimensional", values.shape)
     n = values.size
-    repeats = n - np.unique(values).size
+    distinct, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    repeats = n - distinct.size
     if n < FEWEST or 2 * repeats > n:
         return SerialCorrelation(0.0, 1.0, repeats)
-    ranks = rankdata(values)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[places]  # those that are equal share their mean
     centred = ranks - ranks.mean()
     correlation = float(centred[1:] @ centred[:-1] / (centred @ centred))
     return SerialCorrelation(correlation, float(ndtr(-(correlation + 1.0 / n) * math.sqrt(n))), repeats)
