@@ -42,16 +42,29 @@ def kernel_function(activation: str, layers: str):
 
 
 @cache
-def inputs(folder: str):
-    """Return W^T (d, m), v (m, 1) and X (n, d) as the other side has stored them."""
-    return tuple(jnp.asarray(np.load(Path(folder) / f"{name}.npy")) for name in ("W", "v", "X"))
+def inputs(n: int, d: int, m: int):
+    """Return W^T (d, m), v (m, 1) and X (n, d), drawn as on the other side; the neurons are mirrored."""
+    rng = np.random.default_rng(0)
+    X, half = (rng.standard_normal(shape).astype("f") for shape in ((n, d), (m // 2, d)))
+    v = np.repeat(np.float32([1, -1]), m // 2)[:, None]
+    return tuple(jnp.asarray(a) for a in (np.ascontiguousarray(np.tile(half, (2, 1)).T), v, X))
 
 
-def kernel(folder: str, activation: str, layers: str) -> dict:
-    """Return the seconds of one call after compilation, and a corner of the kernel."""
-    arguments = inputs(folder)
-    function = kernel_function(activation, layers).lower(*arguments).compile()
+@cache
+def compiled(activation: str, layers: str, n: int, d: int, m: int):
+    """Return the kernel function, compiled for these sizes."""
+    return kernel_function(activation, layers).lower(*inputs(n, d, m)).compile()
+
+
+def kernel(activation: str, layers: str, n: int, d: int, m: int) -> dict:
+    """Return the seconds of one call after compilation, a corner of the kernel, and the memory so far."""
+    arguments, function = inputs(n, d, m), compiled(activation, layers, n, d, m)
     start = time.perf_counter()
     found = function(*arguments).block_until_ready()
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "corner": np.asarray(found[:4, :4]).tolist()}
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    return {
+        "seconds": seconds,
+        "corner": np.asarray(found[:4, :4]).tolist(),
+        "peak_memory_gb": int(peak.split()[1]) * 1024 / 1e9,
+    }
