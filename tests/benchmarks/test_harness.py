@@ -6,10 +6,11 @@ import sys
 from contextlib import suppress
 
 import numba
+import numpy as np
 import pytest
 import torch
 
-from whp.benchmarks import THREADS, run
+from whp.benchmarks import THREADS, growth, run, suites
 from whp.benchmarks.harness import (
     AtLeast,
     AtMost,
@@ -231,3 +232,54 @@ class TestSelection:
             run.select(["a_1", "c"])
         with pytest.raises(UsageError, match=r"^NAME must be one of a_1, a_2 with --device cpu, got 'b'$"):
             run.select(["b"])
+
+
+class TestSuites:
+    def test_a_command_that_fails_is_one_sentence(self):
+        with pytest.raises(
+            BenchmarkError, match=r"exit code of whp nothing must be one of 0, 1, 7, got .2: "
+        ):
+            suites.call(["nothing"])
+
+    def test_the_committed_runs_count_if_they_were_made_cold(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(suites, "REFERENCE", tmp_path)
+        assert suites.standard(Context()).facts["not measured"] == f"no run in {tmp_path}"
+
+        def commit(name, seconds, reused, profile="standard"):
+            run = {"profile": profile, "seconds": seconds, "reused": reused}
+            (tmp_path / name).mkdir()
+            run["environment"] = {"cpu": "a processor", "cores": "2"}
+            (tmp_path / name / "run.json").write_text(json.dumps({"run": run}))
+
+        commit("one", 60.0, 0)
+        commit("two", 120.0, 0)
+        commit("three", 1e9, 5, "paper")
+        assert suites.standard(Context()).figures == {"time": 3.0}
+        commit("four", 60.0, 7)
+        found = suites.standard(Context())
+        assert not found.figures
+        assert found.facts["not measured"] == "trials from earlier sittings: {'four': 7}"
+
+
+class TestGrowth:
+    def test_finds_the_exponent_of_a_simulated_cost(self, monkeypatch):
+        # Seconds are n^2 times noise of 1 %, so a slope has sd 0.01 and their mean 0.0046: 0.1 is 22 of
+        # these, and the half width is 2.8 / sqrt(5) of an sd that would have to be 16 times too large.
+        rng = np.random.default_rng(5)
+
+        def prepare(sizes, context):
+            return lambda: {"seconds": sizes["n"] ** 2 * np.exp(rng.normal(0, 0.01))}
+
+        subject = growth.Subject(
+            {"n": 1, "m": 3}, {"n": (10, 20, 40)}, prepare, lambda s: s["n"] ** 1.5 * s["m"]
+        )
+        monkeypatch.setattr(growth, "SUBJECTS", {"demo": subject})
+        row, seconds = growth.exponent("demo", "n", Context(rounds=5))
+        half = (row["high"] - row["low"]) / 2
+        assert abs(row["measured"] - 2) < 0.1
+        assert 0 < half < 0.2
+        assert abs(row["predicted"] - 1.5) < 1e-9
+        assert list(seconds) == ["demo, n = 10", "demo, n = 20", "demo, n = 40"]
+
+    def test_one_round_has_no_interval(self):
+        assert growth.student_half_width(np.array([1.0])) == float("inf")

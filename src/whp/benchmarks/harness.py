@@ -39,8 +39,8 @@ class Wanted:
     value : float
         The number.
     unit : str
-        Empty for ratios and shares. A figure with a unit (``"s"``, ``"GB"``) depends on the machine: where it
-        is seconds it is recorded, but nothing fails for it.
+        Empty for ratios and shares. A time (``"s"``, ``"min"``) depends on the machine: it is recorded, but
+        nothing fails for it.
     """
 
     value: float
@@ -49,7 +49,7 @@ class Wanted:
     @property
     def of_the_machine(self) -> bool:
         """Whether the figure is a time, which a slower machine would miss."""
-        return self.unit == "s"
+        return self.unit in ("s", "min")
 
     def met(self, figure: float) -> bool:
         """Whether the figure reaches the number."""

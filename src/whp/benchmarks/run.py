@@ -6,7 +6,8 @@ import importlib
 import json
 import os
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import whp.benchmarks
 from whp.benchmarks.harness import AtLeast, Context, Measurement, Work, use_threads
 from whp.engine.environment import environment
 from whp.errors import OutputError, UsageError, require
+from whp.linalg.products import VARIABLE, choose_product
 
 Record = dict[str, Any]
 
@@ -61,8 +63,9 @@ def select(names: Sequence[str], device: str = "cpu") -> list[Work]:
 def measure(work: Work, context: Context, command: str = "") -> Record:
     """Run a work and return its record, as it is kept in its file."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    with use_threads(context.threads):
+    with use_threads(context.threads), best_product(context):
         found = work.run(context)
+        system = environment(context.device)
     record: Record = {
         "name": work.name,
         "title": work.title,
@@ -76,11 +79,24 @@ def measure(work: Work, context: Context, command: str = "") -> Record:
         "rounds": context.rounds,
         "peer": None if context.peer is None else context.peer.versions,
         "load_before": load,
-        "environment": environment(context.device),
+        "environment": system,
     }
     if context.small:
         record["small"] = True
     return record
+
+
+@contextmanager
+def best_product(context: Context) -> Iterator[None]:
+    """Multiply by the library that is the fastest on this machine, as runs do, unless one is named."""
+    if os.environ.get(VARIABLE) or context.small:
+        yield
+        return
+    os.environ[VARIABLE] = choose_product(context.threads)
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
 
 
 def wanted(work: Work, found: Measurement) -> list[Record]:
@@ -113,9 +129,9 @@ def shortfalls(record: Mapping[str, Any]) -> list[str]:
 
 def unmeasured(record: Mapping[str, Any]) -> list[str]:
     """Say which numbers are wanted and were not measured."""
-    reason = "" if record["peer"] else " (there is no --peer)"
+    reason = record["facts"].get("not measured") or (None if record["peer"] else "there is no --peer")
     return [
-        f"{record['name']}: {row['figure']} was not measured{reason}"
+        f"{record['name']}: {row['figure']} was not measured{f' ({reason})' if reason else ''}"
         for row in record["wanted"]
         if row["met"] is None
     ]
