@@ -12,8 +12,9 @@ libraries lack.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -26,6 +27,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
 from whp.devices import resolve_device
+from whp.seeding import generator
 
 DEVICE = torch.device("cuda", 0)
 CPU = torch.device("cpu")
@@ -214,3 +216,69 @@ def imitate() -> Any:
 def dtype(request: pytest.FixtureRequest) -> torch.dtype:
     """The precisions in which everything is computed."""
     return request.param
+
+
+# Of the largest entry. Inputs are equal, as draws are made on the CPU and moved; results differ by rounding,
+# and this allows for sums of some thousand terms in any order.
+TOLERANCE = {torch.float32: 3e-5, torch.float64: 1e-11}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The same numbers on any device."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def rng(self) -> np.random.Generator:
+        return generator(1, "gpu")
+
+    def normal(self, name: str, *shape: int) -> torch.Tensor:
+        return torch.from_numpy(generator(0, "gpu", name).standard_normal(shape)).to(self.device, self.dtype)
+
+    @property
+    def X(self) -> torch.Tensor:
+        return self.normal("X", 70, 9)
+
+    @property
+    def W(self) -> torch.Tensor:
+        return self.normal("W", 40, 9)
+
+    @property
+    def y(self) -> torch.Tensor:
+        return self.normal("y", 70).sign()
+
+    @property
+    def images(self) -> torch.Tensor:
+        return self.normal("images", 5, 3, 6, 6)
+
+
+def leaves(result: Any, device: torch.device) -> list[np.ndarray]:
+    """All numbers of a result; tensors must be on the device, or on the CPU."""
+    if isinstance(result, torch.Tensor):
+        assert result.device in (device, CPU)
+        return [result.detach().cpu().numpy()]
+    if isinstance(result, str):
+        return []
+    if isinstance(result, (int, float, np.ndarray)):
+        return [np.asarray(result)]
+    if is_dataclass(result):
+        result = [getattr(result, field.name) for field in fields(result)]
+    if isinstance(result, dict):
+        result = list(result.values())
+    return [leaf for part in result for leaf in leaves(part, device)] if isinstance(result, Iterable) else []
+
+
+@pytest.fixture
+def compare(device: torch.device, dtype: torch.dtype) -> Callable[..., None]:
+    """Require that a function of `Inputs` gives on the device what it gives on the CPU."""
+
+    def check(function: Callable[[Inputs], Any], loosened: float = 1.0) -> None:
+        found = leaves(function(Inputs(device, dtype)), device)
+        expected = leaves(function(Inputs(CPU, dtype)), CPU)
+        assert len(found) == len(expected) > 0
+        for one, other in zip(found, expected, strict=True):
+            most = loosened * TOLERANCE[dtype] * np.abs(other).max(initial=0.0)
+            np.testing.assert_allclose(one, other, rtol=0.0, atol=most)
+
+    return check
