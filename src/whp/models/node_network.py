@@ -58,7 +58,8 @@ def span_coordinates(X: Tensor) -> Tensor:
     # On the CPU for any device: signs of singular vectors depend on the library, and draws are made along them.
     U, s, _ = torch.linalg.svd(X.cpu(), full_matrices=False)
     rank = int((s > max(X.shape) * torch.finfo(torch.float64).eps * s[0]).sum())
-    return (U[:, :rank] * s[:rank]).to(X.device)
+    B: Tensor = (U[:, :rank] * s[:rank]).to(X.device)
+    return B
 
 
 @dataclass(frozen=True)
