@@ -77,35 +77,50 @@ class _Recorder:
         self.rows = self.y.new_empty(steps + 1, len(_COLUMNS))  # stays on the device
         self.test_steps: list[int] = []
         self.test_gaps: list[float] = []
+        self.moves: list[Tensor] = []
         self.train_outputs = self.test_outputs = self.y.new_empty(0)
 
     def __call__(self, t: int, state: TwoLayerDescent) -> None:
-        if t % _AHEAD == 0:
+        k, last = t % _AHEAD, t == self.steps
+        if k == 0:
             ahead = range(t, min(t + _AHEAD, self.steps + 1))
             self.betas = self.linear.omega(ahead)  # (ahead, M)
             self.lines = self.linear.train_predictions(ahead)  # (ahead, n)
-        beta, line = self.betas[t % _AHEAD], self.lines[t % _AHEAD]
-        f = state.outputs.to(torch.float64)
-        row = self.rows[t]
-        row[0] = (f - line).square().mean()
-        row[1] = torch.linalg.vector_norm(state.displacement)
-        row[2] = torch.linalg.vector_norm(state.displacement_v)
-        row[3] = torch.linalg.vector_norm(beta)
-        row[4] = 0.5 * (f - self.y).square().mean()
-        row[5] = 0.5 * (line - self.y).square().mean()
-        if not bool(torch.isfinite(row).all()):
-            got = dict(zip(_COLUMNS, row.tolist(), strict=True))
-            fail(f"closeness at step {t}", "finite", got, MeasurementError)
-        last = t == self.steps
+            self.outputs = state.outputs.new_empty(len(ahead), len(state.outputs))
+            self.start, self.moves = t, []
+        # What is derived from these is derived for many steps at once: step by step it takes a third as
+        # long as a step of 8 networks at n = 2000, d = 50, m = 256.
+        self.outputs[k] = state.outputs
+        self.moves += [torch.linalg.vector_norm(state.displacement)]
+        self.moves += [torch.linalg.vector_norm(state.displacement_v)]
         if self.X_test is not None and self.Psi_test is not None and (t % self.test_every == 0 or last):
             g = state.network.forward(self.X_test).to(torch.float64)
-            gap = float((g - self.Psi_test @ beta).square().clamp_max(1.0).mean())
+            gap = float((g - self.Psi_test @ self.betas[k]).square().clamp_max(1.0).mean())
             require(gap == gap, f"test outputs at step {t}", "numbers", gap, MeasurementError)
             self.test_steps.append(t)
             self.test_gaps.append(gap)
             self.test_outputs = g
+        if k == len(self.betas) - 1:
+            self.derive()
         if last:
-            self.train_outputs = f
+            self.train_outputs = state.outputs.to(torch.float64)
+
+    def derive(self) -> None:
+        """Fill the rows of the steps since the linear model was last computed."""
+        moves = torch.stack(self.moves).view(-1, 2)
+        known = len(moves)
+        f, lines = self.outputs[:known].to(torch.float64), self.lines[:known]  # (known, n)
+        rows = self.rows[self.start : self.start + known]
+        rows[:, 0] = (f - lines).square().mean(dim=1)
+        rows[:, 1:3] = moves
+        rows[:, 3] = torch.linalg.vector_norm(self.betas[:known], dim=1)
+        rows[:, 4] = 0.5 * (f - self.y).square().mean(dim=1)
+        rows[:, 5] = 0.5 * (lines - self.y).square().mean(dim=1)
+        finite = torch.isfinite(rows).all(dim=1)
+        if not bool(finite.all()):
+            bad = int(torch.nonzero(~finite)[0])
+            got = dict(zip(_COLUMNS, rows[bad].tolist(), strict=True))
+            fail(f"closeness at step {self.start + bad}", "finite", got, MeasurementError)
 
 
 def compare_with_linear(
@@ -183,7 +198,12 @@ def compare_with_linear(
         Psi_test = Psi_test.to(torch.float64)
     recorder = _Recorder(LinearDescent(Psi, y, eta), y, steps, X_test, Psi_test, test_every)
     eta_1, eta_2 = (eta, 0.0) if rates is None else rates
-    train_two_layer(X, y, W, v, activation, eta_1, eta_2, steps, recorder)
+    try:
+        train_two_layer(X, y, W, v, activation, eta_1, eta_2, steps, recorder)
+    except MeasurementError:
+        if recorder.moves:
+            recorder.derive()  # which names a step before that, if the distance was the first to overflow
+        raise
     columns = recorder.rows.cpu().numpy().T
     return ClosenessTrace(
         **dict(zip(_COLUMNS, columns.copy(), strict=True)),
