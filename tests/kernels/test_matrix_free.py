@@ -8,8 +8,15 @@ import torch
 
 from whp.ensembles import data_distribution, symmetric_init
 from whp.errors import InputError, ResourceError
-from whp.kernels import activation, first_layer_ntk, layer_ntks, linear_kernel, matrix_free
-from whp.kernels.matrix_free import LinearOperator, TangentOperator
+from whp.kernels import (
+    LinearOperator,
+    TangentOperator,
+    activation,
+    first_layer_ntk,
+    layer_ntks,
+    linear_kernel,
+    matrix_free,
+)
 from whp.linalg import Difference, RoundedOperator, SymmetricOperator, extreme_eigenvalues, spectral_norm
 from whp.seeding import generator
 

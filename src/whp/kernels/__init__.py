@@ -32,8 +32,10 @@ from whp.kernels.deep import (
 )
 from whp.kernels.enclosure import supremum
 from whp.kernels.expectations import ExpectationResult, Gamma, Phi, PhiGradient, phi_gradient
+from whp.kernels.expected_operator import ExpectedOperator
 from whp.kernels.finite import KernelDifference, combined_ntk, expected_difference, feature_difference
 from whp.kernels.fully_connected import FcKernels, FcLayers, c_sigma, fc_kernels, fc_layers, fc_ntk
+from whp.kernels.matrix_free import KernelOperator, LinearOperator, TangentOperator
 from whp.kernels.mean_ntg import Kappa, c_0, g_1, g_2, kappa, mean_ntg
 from whp.kernels.ntk import (
     expected_first_layer_ntk,
@@ -62,16 +64,20 @@ __all__ = [
     "CntkTensors",
     "DeepTaylor",
     "ExpectationResult",
+    "ExpectedOperator",
     "FcKernels",
     "FcLayers",
     "Gamma",
     "InfiniteCnnKernel",
     "Kappa",
     "KernelDifference",
+    "KernelOperator",
+    "LinearOperator",
     "Moments",
     "Phi",
     "PhiGradient",
     "Suprema",
+    "TangentOperator",
     "activation",
     "activation_names",
     "c_0",
