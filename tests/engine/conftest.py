@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,18 @@ def records(result: RunResult) -> dict[str, str]:
     return found
 
 
+def trials(toy: Toy) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Everything in the ledger but seconds, by key."""
+    with sqlite3.connect(toy.ledger) as connection:
+        rows = connection.execute(
+            "SELECT fingerprint, experiment, seed, dtype, device, point, trial,"
+            " status, statistics, notes, message FROM streams JOIN trials ON stream = id"
+        ).fetchall()
+    connection.close()
+    assert len({row[:7] for row in rows}) == len(rows)
+    return {row[:7]: row[7:] for row in rows}
+
+
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
     """An empty folder for claim files."""
@@ -124,3 +137,9 @@ def toy(tmp_path: Path) -> Toy:
 def as_records() -> Callable[[RunResult], dict[str, str]]:
     """See records."""
     return records
+
+
+@pytest.fixture
+def kept() -> Callable[[Toy], dict[tuple[Any, ...], tuple[Any, ...]]]:
+    """See trials."""
+    return trials

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 
 import pytest
 import torch
@@ -17,18 +16,6 @@ from whp.engine.events import ClaimDecided, Progress, RunStarted
 from whp.engine.executors import LocalProcesses, SerialExecutor
 from whp.engine.ledger import Ledger
 from whp.errors import LedgerError, UsageError, WhpError
-
-
-def kept(toy) -> dict[tuple, tuple]:
-    """Everything in the ledger but seconds, by key."""
-    with sqlite3.connect(toy.ledger) as connection:
-        rows = connection.execute(
-            "SELECT fingerprint, experiment, seed, dtype, device, point, trial,"
-            " status, statistics, notes, message FROM streams JOIN trials ON stream = id"
-        ).fetchall()
-    connection.close()
-    assert len({row[:7] for row in rows}) == len(rows)
-    return {row[:7]: row[7:] for row in rows}
 
 
 def serial(toy, claims=None, **options):
@@ -43,7 +30,7 @@ def streams_differ(statistics: list[str]) -> bool:
 MATRIX = "A = rng.standard_normal((60, 40)); return float(np.linalg.norm(A @ A.T, 2)) + np.exp(A).sum()"
 
 
-def test_one_and_two_jobs_any_order_and_this_process_give_the_same_bits(toy, as_records, tmp_path):
+def test_one_and_two_jobs_any_order_and_this_process_give_the_same_bits(toy, as_records, kept, tmp_path):
     toy.growth("growth")
     toy.growth("noisy", body="time.sleep(0.003 * rng.random())", trials=(6, 12))
     toy.flat("matrix", MATRIX, trials=(5, 12), size=40)
@@ -67,7 +54,7 @@ def test_one_and_two_jobs_any_order_and_this_process_give_the_same_bits(toy, as_
     assert streams_differ([statistics for (*_, statistics, _, _) in found[0][1].values()])
 
 
-def test_the_identity_test_sees_a_stream_that_is_used_twice(toy, monkeypatch):
+def test_the_identity_test_sees_a_stream_that_is_used_twice(toy, monkeypatch, kept):
     toy.flat("matrix", MATRIX)
     real = runner.measure.__globals__["generator"]
     monkeypatch.setitem(
@@ -77,7 +64,7 @@ def test_the_identity_test_sees_a_stream_that_is_used_twice(toy, monkeypatch):
     assert not streams_differ([statistics for (_, statistics, *_) in kept(toy).values()])
 
 
-def test_another_seed_gives_other_numbers_and_fresh_gives_another_seed(toy):
+def test_another_seed_gives_other_numbers_and_fresh_gives_another_seed(toy, kept):
     toy.flat("matrix", MATRIX)
     assert serial(toy).seed == 7
     assert serial(toy, seed=8).measured == 4
@@ -166,7 +153,7 @@ def test_failures_of_every_kind_are_outcomes_that_count(toy):
     assert serial(toy).measured == 0  # failures are kept too
 
 
-def test_a_lost_worker_is_a_retried_trial_until_it_is_a_crash(toy, monkeypatch):
+def test_a_lost_worker_is_a_retried_trial_until_it_is_a_crash(toy, monkeypatch, kept):
     """Trial 5 dies once and then works; trial 8 always dies; none of the others is counted wrong."""
     monkeypatch.setattr("whp.engine.schedule.RETRIES", 1)
     flag = toy.root / "flag"
@@ -191,7 +178,7 @@ def test_a_lost_worker_is_a_retried_trial_until_it_is_a_crash(toy, monkeypatch):
         assert found[trial] == expected
 
 
-def test_a_trial_stuck_in_compiled_code_is_killed(toy, monkeypatch):
+def test_a_trial_stuck_in_compiled_code_is_killed(toy, monkeypatch, kept):
     monkeypatch.setattr("whp.engine.worker.GRACE", 0.5)
     # A C call that holds on: signals are blocked, so no alarm reaches Python.
     toy.flat(

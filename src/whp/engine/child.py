@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from whp.devices import resolve_device
+from whp.engine.remote import versions
 from whp.engine.worker import start_worker
 from whp.errors import ExecutorError, WhpError
 from whp.linalg.products import current_route
@@ -27,7 +28,7 @@ def main(number: str) -> None:
     tasks: queue.SimpleQueue[tuple[bytes, str, str]] = queue.SimpleQueue()
     # Tasks run in the main thread, the only one that alarms reach; this one notices that the worker dies.
     threading.Thread(target=_listen, args=(connection, tasks), daemon=True).start()
-    connection.send("ready")
+    connection.send(versions())
     while True:
         try:
             call, folder, device = tasks.get(timeout=IDLE)

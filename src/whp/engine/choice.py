@@ -7,7 +7,7 @@ from whp.engine.environment import available_cores
 from whp.engine.executors import LocalProcesses, SerialExecutor, TrialExecutor
 from whp.errors import UsageError, fail, require
 
-CHOICES = "processes, serial, dask-local:N or dask://HOST:PORT"
+CHOICES = "auto, processes, serial, dask-local:N or dask://HOST:PORT"
 
 
 def check_executor(name: str, jobs: int | None = None) -> None:

@@ -15,6 +15,7 @@ import pickle
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
@@ -70,6 +71,7 @@ class DaskExecutor(TrialExecutor):
         self._session = uuid.uuid4().hex
         self._environment = worker_environment()
         self._files: dict[Path, bytes] = {}
+        self._versions = remote.versions()
         self._waiting: set[Future[Any]] = set()
         self._lost: ExecutorError | None = None
         self._client: Any = None
@@ -112,7 +114,7 @@ class DaskExecutor(TrialExecutor):
             folder=folder.name,
             files=self._files[folder],
             environment=self._environment,
-            versions=remote.versions(),
+            versions=self._versions,
             device=task.device,
             patience=task.patience,
         )
@@ -166,7 +168,9 @@ class DaskExecutor(TrialExecutor):
     async def _connect(self) -> Any:
         """Reach the scheduler, and wait for a worker; returns the cluster where it is our own."""
         from distributed import Client, LocalCluster
+        from distributed.versions import VersionMismatchWarning
 
+        warnings.simplefilter("ignore", VersionMismatchWarning)  # what matters is refused in a sentence
         cluster: Any = None
         if self._local:
             cluster = await LocalCluster(  # type: ignore[no-untyped-call]
@@ -194,18 +198,20 @@ class DaskExecutor(TrialExecutor):
             if time.monotonic() - since > WORKERS:
                 raise ExecutorError(f"{self._name} must have a worker within {WORKERS:g} s, got none")
             await asyncio.sleep(min(PULSE, 0.1))
-        here = remote.versions()
         try:
             chief = await asyncio.wait_for(self._client.run_on_scheduler(remote.versions), SILENCE)
         except ModuleNotFoundError as error:
             raise ExecutorError(f"{self._name} must have whp installed, got {error}") from None
         asked = self._client.run(remote.versions, on_error="return")
-        answers = {"the scheduler": {**here, "whp": chief["whp"]}, **await asyncio.wait_for(asked, SILENCE)}
+        answers = {
+            "the scheduler": {**self._versions, "whp": chief["whp"]},
+            **await asyncio.wait_for(asked, SILENCE),
+        }
         wrong = []
         for place, there in answers.items():
             if isinstance(there, BaseException):
                 wrong.append(f"no such whp on {place} ({there})")
-            elif text := remote.differences(there, here):
+            elif text := remote.differences(there, self._versions):
                 wrong.append(f"{text} on {place}")
         if wrong:
             raise ExecutorError(f"workers must have the versions of this process, got {'; '.join(wrong)}")

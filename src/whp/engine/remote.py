@@ -26,14 +26,13 @@ from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 import whp
-from whp.errors import ExecutorError, WhpError
+from whp.errors import ExecutorError
 
 START = 180.0  # seconds that a child may take to import what it needs; a shared disk can be slow
 LIBRARIES = ("numpy", "scipy", "torch", "numba")
@@ -50,7 +49,7 @@ class Parcel:
     Attributes
     ----------
     session : str
-        Of the coordinator; tasks of one share processes.
+        Of the coordinator, which may call off all that it has sent.
     call : bytes
         Pickled function and task.
     folder, files : str, bytes
@@ -75,7 +74,6 @@ class Parcel:
     patience: float
 
 
-@cache
 def versions() -> dict[str, str]:
     """What the numbers of a trial depend on besides its claim file: versions, and the code of whp itself."""
     root = Path(whp.__file__).resolve().parent
@@ -112,8 +110,9 @@ def pack(folder: Path) -> bytes:
 class _Child:
     """A process that runs one task after the other."""
 
-    def __init__(self, parcel: Parcel) -> None:
-        self.session = parcel.session
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.session = ""
         self._connection, far = Pipe()
         try:
             self._process = subprocess.Popen(
@@ -121,13 +120,12 @@ class _Child:
                 [sys.executable, "-P", "-m", "whp.engine.child", str(far.fileno())],
                 pass_fds=[far.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **parcel.environment},
+                env={**os.environ, **environment},
             )
         finally:
             far.close()
-        if self._receive(START) != "ready":
-            self.kill()
-            raise ExecutorError(f"worker must be able to start a process, got none within {START:g} s")
+        # Of the code that it has loaded, which may be newer than this process, and than what is on the disk.
+        self.versions: Mapping[str, str] = self._receive(START)
 
     @property
     def alive(self) -> bool:
@@ -173,8 +171,6 @@ def perform(parcel: Parcel) -> Any:
     BrokenExecutor
         If the process died or was stuck.
     """
-    if wrong := differences(versions(), parcel.versions):
-        raise ExecutorError(f"workers must have the versions of this process, got {wrong} on {_place()}")
     folder = _unpack(parcel)
     child = _take(parcel)
     try:
@@ -187,31 +183,35 @@ def perform(parcel: Parcel) -> Any:
                     _idle.append(child)
     if good:
         return value
-    if isinstance(value, WhpError):
-        raise value
-    raise RuntimeError(f"{type(value).__name__}: {value}")
+    raise value
 
 
 def stop(session: str) -> None:
-    """End the processes of a session, whatever they are at, and remove its files."""
+    """End the processes that are at work for a session, and remove its files."""
     with _lock:
-        for group in (_idle, _busy):
-            for child in [child for child in group if child.session == session]:
-                group.remove(child)
-                child.kill()
+        for child in [child for child in _busy if child.session == session]:
+            _busy.remove(child)
+            child.kill()
         for key in [key for key in _folders if key[0] == session]:
             shutil.rmtree(_folders.pop(key).parent, ignore_errors=True)
 
 
 def _take(parcel: Parcel) -> _Child:
+    """An idle child with the same code and environment, or a new one."""
     with _lock:
         _idle[:] = [child for child in _idle if child.alive]
-        child = next((child for child in _idle if child.session == parcel.session), None)
+        fit = (c for c in _idle if c.versions == parcel.versions and c.environment == parcel.environment)
+        child = next(fit, None)
         if child is not None:
             _idle.remove(child)
     if child is None:
-        child = _Child(parcel)
+        child = _Child(parcel.environment)
+        if wrong := differences(child.versions, parcel.versions):
+            child.kill()
+            here = f"{platform.node()} (process {os.getpid()})"
+            raise ExecutorError(f"workers must have the versions of this process, got {wrong} on {here}")
     with _lock:
+        child.session = parcel.session
         _busy.append(child)
     return child
 
@@ -227,10 +227,6 @@ def _unpack(parcel: Parcel) -> Path:
                 (folder / name).write_bytes(text)
             _folders[key] = folder
         return _folders[key]
-
-
-def _place() -> str:
-    return f"{platform.node()} (process {os.getpid()})"
 
 
 @atexit.register
