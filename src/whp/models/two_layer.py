@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from whp.errors import MeasurementError, require
+from whp.linalg.products import ROUTES, current_route
 from whp.models.activation import Activation
 from whp.models.fused_step import fused
-from whp.models.linear import check_regression
+from whp.models.linear import all_finite, check_regression
 
 # Rows of X in one matrix product. Measured on one core (AVX-512, 2 MB of L2) for m from 256 to
 # 4000 and d from 50 to 512: 256 to 1024 rows are within 3 % of the best, 32 rows lose a third, and
@@ -57,8 +58,8 @@ def _check_network(W: Tensor, v: Tensor) -> None:
     require(
         W.dtype in floats and v.dtype == W.dtype, "W, v", "both float32 or both float64", (W.dtype, v.dtype)
     )
-    require(bool(torch.isfinite(W).all()), "W", "finite", "NaN or infinity")
-    require(bool(torch.isfinite(v).all()), "v", "finite", "NaN or infinity")
+    require(all_finite(W), "W", "finite", "NaN or infinity")
+    require(all_finite(v), "v", "finite", "NaN or infinity")
 
 
 def _check_inputs(X: Tensor, W: Tensor, name: str = "X") -> None:
@@ -197,6 +198,7 @@ class TwoLayerDescent:
         (n, d), m = X.shape, W.shape[0]
         self._rows = rows = _block_rows(n, X.device)
         self._activation = activation
+        self._multiply = ROUTES["torch" if X.is_cuda else current_route()]
         self._fused = fused(activation, X)
         self._X = (X / math.sqrt(d)).contiguous()
         self._y = y.to(X).contiguous()
@@ -254,10 +256,10 @@ class TwoLayerDescent:
         """Set `outputs`, and the gradients that `update` will use, at the present weights."""
         beta = 0.0
         for block in self._blocks:
-            torch.mm(block.x, self._W, out=block.z)
+            self._multiply(block.x, self._W, block.z, False)
             slopes = self._through_activation(block, beta)
             if self._rates[0]:
-                torch.addmm(self._sum, block.transposed, slopes, beta=beta, out=self._sum)
+                self._multiply(block.transposed, slopes, self._sum, beta > 0)
             beta = 1.0
 
     def _through_activation(self, block: _Block, beta: float) -> Tensor:
@@ -350,7 +352,7 @@ def train_two_layer(
     state = TwoLayerDescent(X, y, W, v, activation, eta_1, eta_2)
     for t in range(steps + 1):
         state.evaluate()
-        finite = bool(torch.isfinite(state.outputs).all())
+        finite = all_finite(state.outputs)
         require(
             finite, f"network at step {t}", "finite on the training set", "NaN or infinity", MeasurementError
         )
