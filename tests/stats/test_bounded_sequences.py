@@ -8,7 +8,13 @@ from scipy import stats
 
 from whp.errors import InputError
 from whp.seeding import generator
-from whp.stats import bernoulli_log_evalue, bernoulli_sequence, betting_sequence
+from whp.stats import (
+    bernoulli_log_evalue,
+    bernoulli_sequence,
+    bernoulli_trials_needed,
+    betting_sequence,
+    prior_below,
+)
 from whp.stats.bounded import _log_capital, _plug_in_bets, betting_log_capitals
 
 PATHS, HORIZON, ALPHA = 4000, 200, 0.05
@@ -191,3 +197,31 @@ def test_a_mean_outside_the_range_is_excluded_from_the_start():
     bets = _plug_in_bets(values, ALPHA)
     assert above == _log_capital(values, bets, 0.1)[-1]
     assert below == _log_capital(1.0 - values, bets, 1.0 - 0.8)[-1]
+
+
+@pytest.mark.parametrize("level", [0.01, 0.05, 0.2])
+def test_the_mixture_for_a_level_certifies_it_sooner(level):
+    def trials(at, prior):
+        return bernoulli_trials_needed(level, at, 0.01 / 48, prior=prior)
+
+    for at in (0.0, level / 4, 3 * level / 4):
+        assert trials(at, prior_below(level)) < 0.96 * trials(at, (0.5, 0.5))
+    # Not every other mixture does: one that expects ten times the level takes longer.
+    assert trials(0.0, (0.5, 0.05 / level)) > trials(0.0, prior_below(level))
+    assert prior_below(0.5) == prior_below(0.9) == (0.5, 0.5)
+    with pytest.raises(InputError, match="level must be"):
+        prior_below(0.0)
+
+
+def test_the_mixture_for_a_level_covers_under_peeking():
+    # At the level itself the upper end is below it in at most ALPHA of the paths, whenever one looks.
+    level = 0.1
+    draws = generator(3, "prior below").random((PATHS, HORIZON)) < level
+    highs = {}
+    counts = draws.cumsum(axis=1)
+    missed = np.zeros(PATHS, dtype=bool)
+    for n in range(1, HORIZON + 1):
+        for s in np.unique(counts[:, n - 1]):
+            highs[s] = bernoulli_sequence(int(s), n, ALPHA, prior_below(level)).high
+        missed |= np.array([highs[s] for s in counts[:, n - 1]]) < level
+    assert missed.sum() <= MOST_MISSES

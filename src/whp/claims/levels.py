@@ -51,7 +51,8 @@ class Bound(Check):
         it is computed from the bound.
 
     At every point and level: upper limit of the failure probability below
-    delta: PASS; lower limit above it at any: FAIL; else INCONCLUSIVE. A trial
+    delta: PASS; lower limit above it at any: FAIL; else INCONCLUSIVE. The upper
+    limit has the mixture that certifies delta soonest (`whp.stats.prior_below`). A trial
     that gave no number counts as a failure for PASS, and not for FAIL.
     """
 
@@ -108,7 +109,8 @@ class Bound(Check):
         outcome, hold, rows = self._rule(sample, share)
         row = min(rows, key=lambda r: (RANK[r.outcome], r.level - r.high))
         level, at = row.level, row.point
-        need = stats.bernoulli_trials_needed(level, row.frequency, share.false_pass)
+        prior = stats.prior_below(level)
+        need = stats.bernoulli_trials_needed(level, row.frequency, share.false_pass, prior=prior)
         where = ", ".join(f"{k} = {v}" for k, v in sample.points[at].values.items() if k not in sample.cell)
         advice = {
             Outcome.PASS: "Nothing to do; the slack says how loose the bound is.",
@@ -168,7 +170,8 @@ class Bound(Check):
                 limit = level if self.tail_of else evaluate(self.bound, {**point.values}, "bound")
                 bad = int(np.sum(seen <= limit if self.tail_of else seen > limit))
                 low = stats.bernoulli_sequence(bad, trials, share.false_fail).low
-                high = stats.bernoulli_sequence(bad + unseen, trials, share.false_pass).high
+                prior = stats.prior_below(level)
+                high = stats.bernoulli_sequence(bad + unseen, trials, share.false_pass, prior).high
                 if high < level:
                     outcome = Outcome.PASS
                 else:

@@ -42,7 +42,7 @@ def search(
     *,
     given: Mapping[str, SearchStrategy[Any]],
     ascend: Ascent | None = None,
-    examples: tuple[int, int, int] = (100, 500, 5000),
+    examples: tuple[int, int, int] = (50, 500, 5000),
     tolerance: float = 1e-9,
     shrink: bool = True,
     time_limit: float = 600.0,

@@ -155,7 +155,7 @@ def fewest(check: Check, samples: Sequence[CellSample], false_pass: float) -> in
     if isinstance(check, Always):
         return 1
     if isinstance(check, Bound):
-        return stats.bernoulli_trials_needed(min(check.levels), 0.0, false_pass, limit=LIMIT)
+        return _trials_at(min(check.levels), 0.0, false_pass)
     if isinstance(check, MeanCheck) and check.deterministic:
         return 2
     if isinstance(check, MeanCheck) and check.support is not None:
@@ -167,6 +167,12 @@ def fewest(check: Check, samples: Sequence[CellSample], false_pass: float) -> in
     return finite if finite is None or slopes_only else max(finite, stats.FEWEST)
 
 
+def _trials_at(level: float, at: float, false_pass: float) -> int | None:
+    """Trials after which a probability ``at`` is seen to be below a level, or above it."""
+    prior = stats.prior_below(level)
+    return stats.bernoulli_trials_needed(level, at, false_pass, prior=prior, limit=LIMIT)
+
+
 def _of_bound(check: Bound, made: Forecast, share: Share, pilot: Pilot | None) -> Forecast:
     """At the share of trials that broke the bound so far."""
     level = min(check.levels)
@@ -174,9 +180,7 @@ def _of_bound(check: Bound, made: Forecast, share: Share, pilot: Pilot | None) -
     for sample in pilot.samples if pilot else ():
         for row in check.decide(sample, share).figure.get("levels", ()):
             seen.add((row["delta"], row["estimate"]))
-    needed = _largest(
-        [stats.bernoulli_trials_needed(lv, at, share.false_pass, limit=LIMIT) for lv, at in seen]
-    )
+    needed = _largest([_trials_at(lv, at, share.false_pass) for lv, at in seen])
     worse = stats.bernoulli_detectable(level, made.most, share.false_fail).high
     finds = f"finds a failure probability above {worse:.2g}" if worse <= 1 else "finds no excess"
     broken = max(at for _, at in seen)

@@ -6,6 +6,7 @@ from whp.stats.bounded import (
     bernoulli_log_evalue,
     bernoulli_sequence,
     betting_sequence,
+    prior_below,
 )
 from whp.stats.design import (
     bernoulli_detectable,
@@ -98,6 +99,7 @@ __all__ = [
     "matrix_sequence_looks",
     "mean_slope",
     "per_trial",
+    "prior_below",
     "quantile_slope",
     "rectangular_sequence",
     "serial_correlation",

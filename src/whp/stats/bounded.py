@@ -103,6 +103,22 @@ def bernoulli_sequence(
     return Interval(low, min(high, 1.0))
 
 
+def prior_below(level: float) -> tuple[float, float]:
+    """Return the beta mixture with which a probability is soonest seen to be below ``level``.
+
+    Beta(1/2, b) with the mean ``level``, for a level of at most one half. Where nothing ever happens,
+    996 trials put the upper end below 0.01 at an error rate of 0.01 / 48, where Beta(1/2, 1/2) takes
+    1256; where the probability is a quarter of the level, or three quarters, a seventh less than it.
+
+    Parameters
+    ----------
+    level : float
+        In (0, 1).
+    """
+    require(0.0 < level < 1.0, "level", "in (0, 1)", level)
+    return (0.5, max(0.5, 0.5 / level - 0.5))
+
+
 def _plug_in_bets(x: Array, alpha: float) -> Array:
     """Bet on each value from the ones before it: sqrt(2 log(2/alpha) / (variance t log(t + 1)))."""
     t = np.arange(1, x.shape[-1] + 1)
