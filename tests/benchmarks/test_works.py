@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from whp.benchmarks.harness import Context, Measurement
+from whp.benchmarks.harness import AtMost, Context, Measurement
 from whp.benchmarks.peers import Peer
 from whp.benchmarks.run import fails, measure, shortfalls, works
 from whp.engine.environment import available_cores
@@ -31,6 +31,10 @@ def test_a_work_runs_at_a_tiny_size(name):
     assert not peers & set(found.figures)
     if "cpu" in work.devices and "not measured" not in found.facts:
         assert set(work.wanted) - set(found.figures) <= peers
+    # An error is as small at any size; a speed is not.
+    for figure, rule in work.wanted.items():
+        if isinstance(rule, AtMost) and not rule.unit and figure in found.figures:
+            assert rule.met(found.figures[figure]), figure
 
 
 @pytest.mark.benchmark_only
