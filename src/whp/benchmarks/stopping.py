@@ -242,6 +242,35 @@ def run(context: Context) -> Measurement:
     return Measurement(figures, sizes={"papers": list(papers)}, facts=facts)
 
 
+def tables(record: Mapping[str, Any]) -> str:
+    """Return what a file of this work says, in Markdown, for docs/statistics.md."""
+    facts = record["facts"]
+    lines = [
+        "| fixed trials divided by sequential ones | quarter | median | three quarters |",
+        "|---|---|---|---|",
+    ]
+    for name, quartiles in facts["quartiles"].items():
+        number, kind = name.split()
+        row = " | ".join(f"{q:.2f}" for q in quartiles)
+        lines.append(f"| {number.replace('_', ' ')}, {kind} | {row} |")
+    lines += [
+        "",
+        f"{facts['decisions']:,} decisions; {facts['undecided']} were not taken, and count as infinitely many"
+        " trials. Simulated on Gaussian trials, looks from"
+        f" {TRIALS[0]} to {TRIALS[1]}, error rate {RATE:g}; the truth is in units of the discrepancy that the"
+        " most trials find:",
+        "",
+        "| truth from the edge | mean trials | decided | fixed trials of the same power | fixed / mean |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['truth']:g} | {row['trials']:.1f} | {row['decided']:.1%} | {row['fixed']:.0f} |"
+        f" {row['ratio']:.2f} |"
+        for row in facts["simulated"]
+    ]
+    return "\n".join(lines)
+
+
 WORK = (
     Work(
         name="stopping",
