@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ from markupsafe import Markup
 
 from whp.claims.verdict import Guarantee, Outcome, Regime
 from whp.report import words
-from whp.report.figures import choose_cells, mode, panel_svg
+from whp.report.drawing import Drawing, draw_all
+from whp.report.figures import choose_cells, mode
 from whp.report.formulas import documentation, mathml, sentence
 from whp.report.looseness import COLUMNS as LOOSE
 from whp.report.looseness import NOTE as LOOSE_NOTE
 from whp.report.looseness import looseness
 from whp.report.planned import COLUMNS, NOTE, comparison
 from whp.report.plots import drawn as drawn_plots
-from whp.report.plots import plot_svg
 from whp.report.run import BrokenFile, Record, RunInfo
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -52,6 +53,7 @@ def render_html(
     broken: Sequence[BrokenFile] = (),
     planned: Sequence[Mapping[str, Any]] = (),
     panels: int | None = None,
+    workers: Executor | None = None,
 ) -> str:
     """Return the page.
 
@@ -70,6 +72,8 @@ def render_html(
     panels : int, optional
         The most panels that are drawn for a claim; 6, but 2 in the profile quick, where drawing would
         take as long as measuring.
+    workers : Executor, optional
+        Processes that draw; by default this one does.
     """
     if panels is None:
         panels = 2 if run.profile == "quick" else 6
@@ -105,7 +109,7 @@ def render_html(
         planned_columns=COLUMNS,
         planned_note=NOTE,
         symbols=SYMBOLS,
-        claims=[_claim(record, index, run, panels) for index, record in enumerate(records)],
+        claims=_claims(records, run, panels, workers),
         failed=[r for r in records if r["verdict"] == Outcome.FAIL.value],
         errata=[(_statement(a), a, _statement(b), b) for a, b in words.errata(records)],
     )
@@ -136,10 +140,31 @@ def _statement(record: Record) -> list[dict[str, Any]]:
     ]
 
 
-def _claim(record: Record, index: int, run: RunInfo, panels: int) -> dict[str, Any]:
-    """All that the template shows of a claim."""
+def _claims(
+    records: Sequence[Record], run: RunInfo, panels: int, workers: Executor | None
+) -> list[dict[str, Any]]:
+    """All that the template shows of each claim."""
+    chosen = [choose_cells(record, panels) for record in records]
+    drawings: list[Drawing] = []
+    for index, (record, cells) in enumerate(zip(records, chosen, strict=True)):
+        drawings += [Drawing(cell, f"c{index}-{k}") for k, cell in enumerate(cells)]
+        plots = drawn_plots(record)
+        drawings += [Drawing(plot, f"q{index}-{k}", panel=False) for k, plot in enumerate(plots)]
+    texts = draw_all(drawings, workers)
+    drawn = {
+        made.prefix: Markup(svg) for made, svg in zip(drawings, texts, strict=True)
+    }  # escaped where made
+    return [
+        _claim(record, index, run, cells, drawn)
+        for index, (record, cells) in enumerate(zip(records, chosen, strict=True))
+    ]
+
+
+def _claim(
+    record: Record, index: int, run: RunInfo, drawn: Sequence[Record], svg: Mapping[str, Markup]
+) -> dict[str, Any]:
+    """All that the template shows of a claim, given its cells that are drawn and the figures by prefix."""
     cell = words.binding(record)
-    drawn = choose_cells(record, panels)
     shown = dict.fromkeys(key for c in drawn for key in SHOWN[mode(c)])
     several = len({c["test"] for c in record["cells"]}) > 1
     failures: dict[str, int] = {}
@@ -180,7 +205,7 @@ def _claim(record: Record, index: int, run: RunInfo, panels: int) -> dict[str, A
         "key": [KEYS[key] for key in shown],
         "panels": [
             {
-                "svg": Markup(panel_svg(c, f"c{index}-{k}")),  # escaped where it is made
+                "svg": svg[f"c{index}-{k}"],
                 "label": (f"{c['test']}: " if several else "") + words.cell_label(c),
                 "verdict": c["verdict"],
                 "estimate": f"{words.estimate_name(c)} {words.estimate_text(c, c)}",
@@ -188,7 +213,7 @@ def _claim(record: Record, index: int, run: RunInfo, panels: int) -> dict[str, A
             for k, c in enumerate(drawn)
         ],
         "plots": [
-            {"svg": Markup(plot_svg(plot, f"q{index}-{k}")), "caption": plot["caption"]}
+            {"svg": svg[f"q{index}-{k}"], "caption": plot["caption"]}
             for k, plot in enumerate(drawn_plots(record))
         ],
         "omitted": len([c for c in record["cells"] if mode(c)]) - len(drawn),

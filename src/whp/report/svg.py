@@ -63,6 +63,9 @@ STYLE = {
 }
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
+ID = re.compile(r"(#|id=\")([A-Za-z][\w.-]*)")
+"""A mention of an id, or the id itself."""
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -91,10 +94,10 @@ def to_svg(figure: Figure, description: str, prefix: str = "p", standalone: bool
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    used = list(dict.fromkeys(re.findall(r"#([A-Za-z][\w.-]*)", text)))
+    used = dict.fromkeys(re.findall(r"#([A-Za-z][\w.-]*)", text))
     text = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)
-    for index, name in enumerate(used):
-        text = re.sub(rf'(#|id="){re.escape(name)}\b', rf"\g<1>{prefix}-{index}", text)
+    short = {name: f"{prefix}-{index}" for index, name in enumerate(used)}
+    text = ID.sub(lambda match: match[1] + short.get(match[2], match[2]), text)
     text = re.sub(r"font-family: [^;\"]*", f"font-family: {SANS if standalone else 'inherit'}", text)
     text = re.sub(
         r"(font: [^;\"]*?[0-9.]+px )[^;\"]*", rf"\g<1>{SANS if standalone else 'system-ui, sans-serif'}", text

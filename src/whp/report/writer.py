@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ def write_report(
     papers: Mapping[str, Mapping[str, Any]] | None = None,
     broken: Sequence[BrokenFile] = (),
     planned: Sequence[Mapping[str, Any]] = (),
+    workers: Executor | None = None,
 ) -> ReportFiles:
     """Write ``verdicts/<id>.json``, the schema, ``run.json`` and the reports to a folder.
 
@@ -88,6 +90,8 @@ def write_report(
         Claim files that could not be read.
     planned : sequence of mapping
         What was planned for each claim before the run, for comparison.
+    workers : Executor, optional
+        Processes that draw the figures; by default this one does.
 
     Raises
     ------
@@ -95,7 +99,9 @@ def write_report(
         If a file cannot be written; those before it are whole, and none is half-written.
     """
     records = [verdict_record(verdict) for verdict in verdicts]
-    return write_records(out, records, run=run, papers=papers, broken=broken, planned=planned)
+    return write_records(
+        out, records, run=run, papers=papers, broken=broken, planned=planned, workers=workers
+    )
 
 
 def write_records(
@@ -106,6 +112,7 @@ def write_records(
     papers: Mapping[str, Mapping[str, Any]] | None = None,
     broken: Sequence[BrokenFile] = (),
     planned: Sequence[Mapping[str, Any]] = (),
+    workers: Executor | None = None,
 ) -> ReportFiles:
     """As :func:`write_report`, from verdicts in their JSON form (``whp report``)."""
     records = sorted(records, key=lambda record: words.natural(record["id"]))
@@ -134,7 +141,7 @@ def write_records(
     write_all(texts)  # the verdicts first: should a figure fail, they are safe
     write_all(
         {
-            files.html: render_html(records, run, papers, broken, planned),
+            files.html: render_html(records, run, papers, broken, planned, workers=workers),
             files.summary: render_markdown(records, run, broken, planned),
             files.junit: render_junit(records, run, broken),
         }
