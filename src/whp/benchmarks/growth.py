@@ -94,8 +94,8 @@ def convolutional(sizes: Sizes, context: Context) -> Callable[[], object]:
 # Values are so large that the products weigh more than entrywise work, and calls more than their overhead.
 SUBJECTS = {
     "first-layer kernel": Subject(
-        {"n": 2000, "m": 2000, "d": 50},
-        {"n": (1000, 1600, 2500, 4000), "m": (2000, 4000, 8000, 16_000), "d": (1024, 2048, 4096, 8192)},
+        {"n": 2000, "m": 4000, "d": 50},
+        {"n": (2000, 4000, 6000, 8000), "m": (2000, 4000, 8000, 16_000), "d": (1024, 2048, 4096, 8192)},
         kernel,
         lambda s: s["n"] * s["m"] * (s["n"] / 2 + s["d"]),
     ),
@@ -117,8 +117,8 @@ SUBJECTS = {
         lambda s: s["trials"] * s["n"] * s["m"] * s["d"],
     ),
     "convolutional kernel": Subject(
-        {"n": 16, "side": 8, "layers": 4},
-        {"n": (32, 64, 128, 192), "side": (8, 12, 16, 24), "layers": (4, 8, 16, 32)},
+        {"n": 16, "side": 8, "layers": 2},
+        {"n": (32, 64, 128, 256), "side": (12, 16, 24, 32), "layers": (8, 16, 32, 64)},
         convolutional,
         lambda s: s["n"] ** 2 * s["layers"] * s["side"] ** 4,
     ),
