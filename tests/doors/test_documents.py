@@ -7,6 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +123,25 @@ def test_the_guide_to_kernels_runs_as_written():
     assert seen["k"].shape == (20, 40)
     assert seen["found"].share > 0.5
     assert seen["both"].ntk.shape == seen["both"].nngp.shape == (60, 60)
+
+
+def test_the_guide_to_finite_widths_runs_as_written(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("WHP_PRODUCT", "torch")  # put back afterwards
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "finite_width.md").read_text(), re.S)
+    assert len(blocks) == 3
+    seen = {}
+    for block in blocks:
+        exec(block, seen)
+    assert seen["first"].shape == seen["both"].shape == (500, 500)
+    assert seen["norm"].high <= seen["linear"].frobenius
+    assert seen["wide"].frobenius > 0
+    X, W, phi, moment = seen["X"], seen["W"], seen["phi"], seen["law"].sigma_moment(40)
+    dense = seen["feature_difference"](X, W, phi, seen["combined_features"](X, phi, moment, (1, 0))).matrix
+    exact = float(np.linalg.norm(dense, 2))
+    assert seen["same"].low <= exact * (1 + 1e-9)
+    assert exact <= seen["same"].high * (1 + 1e-9)  # by chance not, with probability below 1e-9
+    assert seen["os"].environ["WHP_PRODUCT"] in ("torch", "onednn", "numpy")
 
 
 def test_the_guide_to_node_scaling_runs_as_written():
