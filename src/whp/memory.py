@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ T = TypeVar("T")
 SHARE = 0.8
 # What allocators say when there is no memory. Torch has a type of its own for CUDA alone.
 SIGNS = ("can't allocate memory", "DefaultCPUAllocator", "out of memory", "Cannot allocate memory")
+
+# Bytes that are asked for without a look at what is free.
+SMALL = 1 << 28
 
 _GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUP = Path("/proc/self/cgroup")
@@ -67,7 +71,7 @@ def rows_that_fit(
     """Return the rows of a block: ``default``, halved until the block fits into 0.8 of the free memory.
 
     Where memory is plenty the answer is always ``default``, so that results, which depend on the size of
-    blocks by rounding, depend on neither load nor machine.
+    blocks by rounding, depend on neither load nor machine. For less than `SMALL` nothing is looked up.
 
     Parameters
     ----------
@@ -93,8 +97,10 @@ def rows_that_fit(
     """
     require(default >= least >= 1, "default and least", "default >= least >= 1", (default, least))
     require(bytes_per_row >= 0 and fixed >= 0, "bytes", "not negative", (bytes_per_row, fixed))
-    free = free_bytes(device)
     rows = default
+    if fixed + rows * bytes_per_row <= SMALL:
+        return rows
+    free = free_bytes(device)
     while fixed + rows * bytes_per_row > SHARE * free:
         if rows == least:
             needed = fixed + least * bytes_per_row
@@ -104,6 +110,32 @@ def rows_that_fit(
             )
         rows = max(least, rows // 2)
     return rows
+
+
+def allocate(
+    shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | str, *, what: str
+) -> torch.Tensor:
+    """Return an uninitialised tensor that must be there whole, such as a result.
+
+    Small ones are asked for at once; for large ones the free memory is looked at before, as a CPU promises
+    more than it has and then ends the process that takes it.
+
+    Parameters
+    ----------
+    shape, dtype, device
+        As for `torch.empty`.
+    what : str
+        What it is, as in ``"a kernel of 100000 points"``; for the message.
+
+    Raises
+    ------
+    ResourceError
+        If it does not fit.
+    """
+    import torch
+
+    rows_that_fit(device, math.prod(shape) * dtype.itemsize, default=1, what=what)
+    return with_smaller_blocks(lambda _: torch.empty(shape, dtype=dtype, device=device), 1, what=what)
 
 
 def with_smaller_blocks(work: Callable[[int], T], block: int, *, least: int = 1, what: str = "a block") -> T:

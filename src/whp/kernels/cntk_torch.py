@@ -14,9 +14,12 @@ import torch
 from torch.nn.functional import avg_pool2d, pad
 
 from whp.kernels.cntk_reference import Padding, Pooling, Train
+from whp.memory import rows_that_fit, with_smaller_blocks
 
 # Entries of a tensor that is handled at once: on a CPU it should stay in cache.
 ENTRIES = {"cpu": 1 << 17, "cuda": 1 << 25}
+# Bytes that an entry takes with all that is held beside it: a dozen numbers in float64.
+BYTES = 96
 # Rounding of a correlation: duplicate patches then have angle 0 and not its square root.
 ROUNDING = 2.0**-48
 
@@ -72,26 +75,33 @@ def torch_cntk(
         sides.append((unit, deviation_maps(unit, layers, filter_size, padding), norms))
     left, right = sides[0], sides[-1]
     n, m = len(left[0]), len(right[0])
-    size = X[0, 0].numel()
-    pairs = max(1, ENTRIES.get(X.device.type, ENTRIES["cuda"]) // (size**2 if pooling == "average" else size))
-    wide = min(m, pairs)
-    high = max(1, pairs // wide)
-    kernel = X.new_empty(n, m)
-    for i in range(0, n, high):
-        for j in range(0, m, wide):
-            if Z is None and j + wide <= i:
-                continue
-            rows, columns = slice(i, i + high), slice(j, j + wide)
-            tile = _tile(
-                [a[rows] for a in left[:2]],
-                [a[columns] for a in right[:2]],
-                X.dtype,
-                filter_size,
-                pooling,
-                padding,
-                train,
-            )
-            kernel[rows, columns] = tile * left[2][rows, None] * right[2][columns]
+    entries = X[0, 0].numel() ** (2 if pooling == "average" else 1)
+    what = f"convolutional kernels of {entries} entries"
+    most = max(1, ENTRIES[X.device.type] // entries)
+    fit = rows_that_fit(X.device, BYTES * entries, default=most, what=what)
+
+    def all_pairs(pairs: int) -> torch.Tensor:
+        wide = min(m, pairs)
+        high = max(1, pairs // wide)
+        kernel = X.new_empty(n, m)
+        for i in range(0, n, high):
+            for j in range(0, m, wide):
+                if Z is None and j + wide <= i:
+                    continue
+                rows, columns = slice(i, i + high), slice(j, j + wide)
+                tile = _tile(
+                    [a[rows] for a in left[:2]],
+                    [a[columns] for a in right[:2]],
+                    X.dtype,
+                    filter_size,
+                    pooling,
+                    padding,
+                    train,
+                )
+                kernel[rows, columns] = tile * left[2][rows, None] * right[2][columns]
+        return kernel
+
+    kernel = with_smaller_blocks(all_pairs, fit, what=what)
     return kernel.triu() + kernel.triu(1).T if Z is None else kernel
 
 

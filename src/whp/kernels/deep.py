@@ -25,7 +25,6 @@ from whp.kernels.expectations import ExpectationResult, Gamma, Phi
 from whp.kernels.ntk import norm_ratios
 from whp.kernels.quadrature import gaussian_mean
 from whp.kernels.tiles import (
-    STRIP,
     TOLERANCE,
     PairTile,
     covariance_tiles,
@@ -33,6 +32,7 @@ from whp.kernels.tiles import (
     expectations,
     mirror_strips,
     output,
+    strip_of,
 )
 
 Covariance = Callable[[torch.Tensor], torch.Tensor]
@@ -59,7 +59,7 @@ class DeepTaylor:
 
 
 def deep_ntks(
-    X: torch.Tensor, activation: Activation, depths: Sequence[int], *, strip: int = STRIP
+    X: torch.Tensor, activation: Activation, depths: Sequence[int], *, strip: int | None = None
 ) -> dict[int, torch.Tensor]:
     """Return the kernels of fully-connected networks of several depths at infinite width.
 
@@ -74,7 +74,7 @@ def deep_ntks(
         Of all hidden layers.
     depths : sequence of int
         Layers of weights; 2 or more.
-    strip : int
+    strip : int, optional
         Side of the tiles.
 
     Returns
@@ -83,6 +83,7 @@ def deep_ntks(
         By depth; each exactly symmetric.
     """
     data_shape(X)
+    strip = strip_of(X, strip)
     wanted = sorted(set(depths))
     require(bool(wanted) and wanted[0] >= 2, "depths", "at least one, each 2 or more", list(depths))
     outs = {depth: output(None, X) for depth in wanted}

@@ -18,7 +18,6 @@ from whp.errors import require
 from whp.kernels.activations import Activation
 from whp.kernels.tiles import (
     NEURONS,
-    STRIP,
     TOLERANCE,
     Gram,
     add_feature_grams,
@@ -26,8 +25,10 @@ from whp.kernels.tiles import (
     expectations,
     neurons_that_fit,
     output,
+    strip_of,
     triangle_tiles,
 )
+from whp.linalg.operators import square_sum
 from whp.linalg.products import product
 
 # Writes what is to be subtracted at (rows, columns); c is X X^T / d there, and may be overwritten.
@@ -57,7 +58,7 @@ def combined_ntk(
     rates: tuple[float, float] = (1.0, 1.0),
     *,
     out: torch.Tensor | None = None,
-    strip: int = STRIP,
+    strip: int | None = None,
     neurons: int = NEURONS,
 ) -> torch.Tensor:
     """Return r_1 Theta_1(W) + r_2 Theta_2(W) of hu2020, eq. (17), for output weights +-1.
@@ -100,7 +101,7 @@ def feature_difference(
     rates: tuple[float, float] = (1.0, 0.0),
     *,
     out: torch.Tensor | None = None,
-    strip: int = STRIP,
+    strip: int | None = None,
     neurons: int = NEURONS,
 ) -> KernelDifference:
     """Return r_1 Theta_1(W) + r_2 Theta_2(W) - Psi Psi^T, with its Frobenius norm, in one n x n matrix.
@@ -133,7 +134,7 @@ def expected_difference(
     rates: tuple[float, float] = (1.0, 0.0),
     *,
     out: torch.Tensor | None = None,
-    strip: int = STRIP,
+    strip: int | None = None,
     neurons: int = NEURONS,
 ) -> KernelDifference:
     """Return r_1 (Theta_1(W) - Theta_1^*) + r_2 (Theta_2(W) - Theta_2^*), with its Frobenius norm.
@@ -178,7 +179,7 @@ def _assemble(
     rates: tuple[float, float],
     subtract: Subtraction | None,
     out: torch.Tensor | None,
-    strip: int,
+    strip: int | None,
     neurons: int,
     wide: int = 4,
 ) -> KernelDifference:
@@ -187,7 +188,8 @@ def _assemble(
     Tiles are ``wide`` times as wide as they are high.
     """
     n, d = data_shape(X)
-    require(strip >= 1 and neurons >= 1, "block sizes", "positive", (strip, neurons))
+    strip = strip_of(X, strip)
+    require(neurons >= 1, "neurons", "positive", neurons)
     good = all(math.isfinite(rate) and rate >= 0 for rate in rates) and max(rates) > 0
     require(good, "rates", "finite and not negative, one of them positive", rates)
     first, second = rates
@@ -202,6 +204,7 @@ def _assemble(
     m, squares = len(W), torch.zeros((), dtype=torch.float64, device=X.device)
     scaled = X / d
     work = [theta.new_empty(min(strip, n) * min(wide * strip, n)) for _ in range(2)]
+    room = torch.empty(work[0].numel() if subtract else 0, dtype=torch.float64, device=X.device)
     for rows, columns in triangle_tiles(n, strip, wide * strip):
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         tile, c = (block[: shape[0] * shape[1]].view(shape) for block in work)
@@ -218,7 +221,7 @@ def _assemble(
             tile.add_(beside, alpha=second / m)
         if subtract is not None:
             subtract(tile, rows, columns, c)
-            squares += torch.linalg.vector_norm(tile, dtype=torch.float64).square_() * (2 - on_diagonal)
+            squares += square_sum(tile, room) * (2 - on_diagonal)
         if on_diagonal:
             theta[rows, columns] = tile.tril() + tile.tril(-1).T
         else:

@@ -25,7 +25,8 @@ from whp.kernels.activations import Activation
 from whp.kernels.expectations import Gamma, Phi
 from whp.kernels.fc_fused import Pair, erf_kernels, one_thread, piecewise_kernels
 from whp.kernels.quadrature import gaussian_mean
-from whp.kernels.tiles import STRIP, TOLERANCE, expectations, mirror, strips
+from whp.kernels.tiles import TOLERANCE, expectations, mirror, strip_of, strips
+from whp.memory import allocate
 
 Real = float | torch.Tensor
 # Sigma^(h) for h = 0, ..., L, and Theta^(L), of pairs of equal inputs.
@@ -222,11 +223,15 @@ def _plain(
         tuple(expectations(activation, torch.cat(a), TOLERANCE[X.dtype], layer)[0] for layer in (1, 2))
         for a in list(zip(*variances, strict=True))[:-1]
     ]
-    outs = X.new_empty(n, m), X.new_empty((n, m) if nngp else (0, 0))
-    for rows, end in strips(n, STRIP):
+    what = f"a kernel of {n} with {m} points"
+    outs = allocate((n, m), X.dtype, X.device, what=what), X.new_empty(0, 0)
+    if nngp:
+        outs = outs[0], allocate((n, m), X.dtype, X.device, what=what)
+    strip = strip_of(X, None)
+    for rows, end in strips(n, strip):
         left = X[rows].double()
-        for start in range(0, end if Z is None else m, STRIP):
-            columns = slice(start, min(start + STRIP, m))
+        for start in range(0, end if Z is None else m, strip):
+            columns = slice(start, min(start + strip, m))
             place = slice(shift + columns.start, shift + columns.stop)
             sigma = theta = left @ second[columns].double().T
             for phi, gamma in tiles:

@@ -8,7 +8,6 @@ from whp.kernels.activations import Activation
 from whp.kernels.finite import combined_ntk
 from whp.kernels.tiles import (
     NEURONS,
-    STRIP,
     TOLERANCE,
     covariance_tiles,
     data_shape,
@@ -16,6 +15,7 @@ from whp.kernels.tiles import (
     mirror,
     mirror_strips,
     output,
+    strip_of,
     strips,
 )
 
@@ -26,7 +26,7 @@ def first_layer_ntk(
     activation: Activation,
     *,
     out: torch.Tensor | None = None,
-    strip: int = STRIP,
+    strip: int | None = None,
     neurons: int = NEURONS,
 ) -> torch.Tensor:
     """Return Theta_1(W) of hu2020, eq. (17), for output weights +-1.
@@ -63,7 +63,7 @@ def expected_first_layer_ntk(
     activation: Activation,
     *,
     out: torch.Tensor | None = None,
-    strip: int = STRIP,
+    strip: int | None = None,
 ) -> torch.Tensor:
     """Return Theta_1^* = E_W[Theta_1(W)] of hu2020, eq. (18): the kernel at infinite width.
 
@@ -80,7 +80,7 @@ def expected_first_layer_ntk(
         Supplies phi'.
     out : Tensor, shape (n, n), optional
         Where to put the result.
-    strip : int
+    strip : int, optional
         Side of the tiles.
 
     Returns
@@ -91,6 +91,7 @@ def expected_first_layer_ntk(
     data_shape(X)
     theta = output(out, X)
     a = norm_ratios(X)  # (n,)
+    strip = strip_of(X, strip)
     phi, diagonal = expectations(activation, a, TOLERANCE[X.dtype], layer=1)
     for rows, columns, c in covariance_tiles(X, strip):
         torch.mul(c, phi(rows, columns, c), out=theta[rows, columns])
@@ -107,7 +108,7 @@ def linear_features(X: torch.Tensor, zeta: float, nu: float) -> torch.Tensor:
 
 
 def subtract_linear_kernel_(
-    K: torch.Tensor, X: torch.Tensor, zeta: float, nu: float, *, strip: int = STRIP
+    K: torch.Tensor, X: torch.Tensor, zeta: float, nu: float, *, strip: int | None = None
 ) -> torch.Tensor:
     """Subtract (zeta^2 X X^T + nu^2 1 1^T) / d from ``K`` in place, and return it.
 
@@ -115,6 +116,7 @@ def subtract_linear_kernel_(
     """
     n, d = data_shape(X)
     output(K, X)
+    strip = strip_of(X, strip)
     for rows, end in strips(n, strip):
         K[rows, :end].addmm_(X[rows], X[:end].T, alpha=-(zeta**2) / d).sub_(nu**2 / d)
         mirror(K, rows, end)

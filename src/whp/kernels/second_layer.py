@@ -16,7 +16,6 @@ from whp.kernels.finite import combined_ntk
 from whp.kernels.ntk import norm_ratios
 from whp.kernels.tiles import (
     NEURONS,
-    STRIP,
     TOLERANCE,
     Gram,
     add_feature_grams,
@@ -27,6 +26,7 @@ from whp.kernels.tiles import (
     mirror_strips,
     neurons_that_fit,
     output,
+    strip_of,
     strips,
 )
 
@@ -37,7 +37,7 @@ def second_layer_ntk(
     activation: Activation,
     *,
     out: torch.Tensor | None = None,
-    strip: int = STRIP,
+    strip: int | None = None,
     neurons: int = NEURONS,
 ) -> torch.Tensor:
     """Return Theta_2(W) = phi(X W^T / sqrt d) phi(X W^T / sqrt d)^T / m (hu2020, eq. (17)).
@@ -71,7 +71,7 @@ def layer_ntks(
     W: torch.Tensor,
     activation: Activation,
     *,
-    strip: int = STRIP,
+    strip: int | None = None,
     neurons: int = NEURONS,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return Theta_1(W) and Theta_2(W) of hu2020, eq. (17), for output weights +-1.
@@ -90,6 +90,7 @@ def layer_ntks(
         Exactly symmetric.
     """
     n, d = data_shape(X)
+    strip = strip_of(X, strip)
     neurons = neurons_that_fit(X, W, neurons, 2, matrices=2)
     first, second = output(None, X), output(None, X)
     add_feature_grams(X, W, [activation.dphi, activation.phi], [Gram(first), Gram(second)], strip, neurons)
@@ -107,7 +108,7 @@ def expected_second_layer_ntk(
     activation: Activation,
     *,
     out: torch.Tensor | None = None,
-    strip: int = STRIP,
+    strip: int | None = None,
 ) -> torch.Tensor:
     """Return Theta_2^* = E_W[Theta_2(W)] of hu2020, eq. (18): the kernel at infinite width.
 
@@ -125,7 +126,7 @@ def expected_second_layer_ntk(
         Supplies phi.
     out : Tensor, shape (n, n), optional
         Where to put the result.
-    strip : int
+    strip : int, optional
         Side of the tiles.
 
     Returns
@@ -135,6 +136,7 @@ def expected_second_layer_ntk(
     """
     data_shape(X)
     theta = output(out, X)
+    strip = strip_of(X, strip)
     gamma, diagonal = expectations(activation, norm_ratios(X), TOLERANCE[X.dtype], layer=2)
     for rows, columns, c in covariance_tiles(X, strip):
         theta[rows, columns] = gamma(rows, columns, c)
@@ -231,7 +233,7 @@ def linear_kernel(
     return subtract_gram_(output(out, X).zero_(), features).neg_()
 
 
-def subtract_gram_(K: torch.Tensor, features: torch.Tensor, *, strip: int = STRIP) -> torch.Tensor:
+def subtract_gram_(K: torch.Tensor, features: torch.Tensor, *, strip: int | None = None) -> torch.Tensor:
     """Subtract ``features @ features.T`` from ``K`` in place, and return it.
 
     Needs no second n x n matrix. ``K`` must be symmetric: only its lower triangle is read.
@@ -240,11 +242,12 @@ def subtract_gram_(K: torch.Tensor, features: torch.Tensor, *, strip: int = STRI
     ----------
     K : Tensor, shape (n, n)
     features : Tensor, shape (n, p)
-    strip : int
+    strip : int, optional
         Rows at once.
     """
     n, _ = data_shape(features)
     output(K, features)
+    strip = strip_of(K, strip)
     for rows, end in strips(n, strip):
         K[rows, :end].addmm_(features[rows], features[:end].T, alpha=-1)
         mirror(K, rows, end)

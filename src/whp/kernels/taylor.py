@@ -10,7 +10,7 @@ from whp.kernels.activations import Activation, nu
 from whp.kernels.expectations import phi_gradient
 from whp.kernels.ntk import expected_first_layer_ntk, linear_features, norm_ratios
 from whp.kernels.second_layer import combined_features, expected_second_layer_ntk, subtract_gram_
-from whp.kernels.tiles import STRIP
+from whp.kernels.tiles import strip_of
 
 TERMS = ("row norms", "column norms", "F", "remainder", "diagonal", "linear diagonal")
 SECOND_LAYER_TERMS = ("norms", "F", "remainder", "diagonal")
@@ -60,8 +60,9 @@ def taylor_terms(
     del F
     remainder = expected_first_layer_ntk(X, activation)
     diagonal = remainder.diagonal().clone()
-    for start in range(0, len(X), STRIP):  # without n x n temporaries
-        part = slice(start, start + STRIP)
+    strip = strip_of(X, None)
+    for start in range(0, len(X), strip):  # without n x n temporaries
+        part = slice(start, start + strip)
         row_factor = moments.zeta**2 + gradient.c1 * epsilon[part, None]
         remainder[part] -= off[part] * (row_factor + gradient.c2 * epsilon + gradient.c3 * off[part])
     del off

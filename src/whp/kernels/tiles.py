@@ -14,16 +14,17 @@ from whp.errors import require
 from whp.kernels.activations import Activation, Elementwise
 from whp.kernels.mehler import hermite_table, mehler_tile
 from whp.linalg.products import product
-from whp.memory import rows_that_fit
+from whp.memory import allocate, rows_that_fit
 
-# Rows of a strip: the diagonal tiles waste strip/n of the work, and narrow products are slow.
-STRIP = 256
+# Rows of a strip: the diagonal tiles waste strip/n of the work, and narrow products are slow. On CUDA a call
+# takes some microseconds whatever it does, so tiles are larger there.
+STRIP = {"cpu": 256, "cuda": 2048}
 # Neurons whose features are held at once, (n, NEURONS) numbers.
 NEURONS = 4096
-# Bytes that are always there: the free memory is looked up for more.
-SMALL = 1 << 28
 # Elements on which the activation acts at once, so that its temporaries stay in cache.
 ACTIVATION_CHUNK = 1 << 18
+# On CUDA, where they are in no cache, that many times as many.
+CHUNKS_CUDA = 64
 # Truncation error of an expected kernel, relative to the largest of its expectations.
 TOLERANCE = {torch.float32: 1e-7, torch.float64: 1e-12}
 
@@ -41,11 +42,18 @@ def output(out: torch.Tensor | None, X: torch.Tensor) -> torch.Tensor:
     """Return ``out``, checked, or a new uninitialised (n, n) matrix."""
     n = len(X)
     if out is None:
-        return torch.empty(n, n, dtype=X.dtype, device=X.device)
+        return allocate((n, n), X.dtype, X.device, what=f"a kernel of {n} points")
     fits = out.shape == (n, n) and out.dtype == X.dtype and out.device == X.device
     rule = f"({n}, {n}), {X.dtype} on {X.device}"
     require(fits, "n x n matrix", rule, f"{tuple(out.shape)}, {out.dtype} on {out.device}")
     return out
+
+
+def strip_of(X: torch.Tensor, strip: int | None) -> int:
+    """Return ``strip``, checked, or what is best where X is."""
+    strip = STRIP[X.device.type] if strip is None else strip
+    require(strip >= 1, "strip", "positive", strip)
+    return strip
 
 
 def strips(n: int, strip: int) -> Iterator[tuple[slice, int]]:
@@ -142,8 +150,6 @@ def neurons_that_fit(X: torch.Tensor, W: torch.Tensor, neurons: int, functions: 
     n, size = len(X), X.element_size()
     most = max(1, min(neurons, len(W)))
     row, fixed = size * n * functions, size * n**2 * matrices
-    if row * most + fixed <= SMALL:
-        return most
     return rows_that_fit(X.device, row, default=most, fixed=fixed, what="a tangent kernel and its features")
 
 
@@ -178,7 +184,7 @@ def add_feature_grams(
         W_block = W[start : start + neurons] / d**0.5  # (k, d)
         Z = blocks[0][:, : len(W_block)]  # (n, k)
         product(X, W_block.T, Z)
-        rows_at_once = max(1, ACTIVATION_CHUNK // len(W_block))
+        rows_at_once = max(1, ACTIVATION_CHUNK * (CHUNKS_CUDA if X.is_cuda else 1) // len(W_block))
         for f, gram in zip(functions, grams, strict=True):
             F = Z if f is functions[-1] else blocks[1][:, : len(W_block)]
             for before, after in zip(torch.split(Z, rows_at_once), torch.split(F, rows_at_once), strict=True):

@@ -48,6 +48,7 @@ from scipy.special import betaincinv
 
 from whp.errors import require
 from whp.linalg.operators import ROUNDOFF64
+from whp.memory import allocate
 
 Product = Callable[[torch.Tensor], torch.Tensor]
 Floats = NDArray[np.float64]
@@ -179,8 +180,12 @@ class LanczosRuns:
     def _append(self, v: torch.Tensor) -> None:
         filled = self.steps + 1
         if filled > self._basis.shape[1]:
-            more = self._basis.new_empty((self._basis.shape[0], _CHUNK, self._basis.shape[2]))
-            self._basis = torch.cat((self._basis, more), dim=1)
+            starts, _, n = self._basis.shape
+            longer = (starts, self._basis.shape[1] + _CHUNK, n)
+            what = f"the basis of {filled} Lanczos steps in dimension {n}"
+            basis = allocate(longer, self._basis.dtype, self._basis.device, what=what)
+            basis[:, : filled - 1] = self._basis
+            self._basis = basis
         self._basis[:, filled - 1] = v
 
     def _orthogonalise(self, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

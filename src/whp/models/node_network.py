@@ -55,7 +55,7 @@ def span_coordinates(X: Tensor) -> Tensor:
     X = X.to(torch.float64)
     if X.shape[0] >= X.shape[1]:
         return X
-    # On the CPU for any device: signs of singular vectors depend on the library, and draws are made along them.
+    # On the CPU always: signs of singular vectors depend on the library, and draws are made along them.
     U, s, _ = torch.linalg.svd(X.cpu(), full_matrices=False)
     rank = int((s > max(X.shape) * torch.finfo(torch.float64).eps * s[0]).sum())
     B: Tensor = (U[:, :rank] * s[:rank]).to(X.device)
