@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,7 @@ class ExpectedOperator(KernelOperator):
         self.a = norm_ratios(X)  # (n,)
         self._tables: list[HermiteTable | None] = [None, None]
         self._pairs: list[PairTile | None] = [None, None]
+        self._largest = [0.0, 0.0]  # of the expectations
         self.diagonal = torch.zeros(len(X), dtype=torch.float64, device=X.device)
         tolerance = TOLERANCE[X.dtype]
         for index, (rate, factor) in enumerate(
@@ -89,10 +90,10 @@ class ExpectedOperator(KernelOperator):
                 self._pairs[index] = partial(_mehler_tile, activation, table, self.a, tolerance)
             else:
                 self._pairs[index], second = expectations(activation, self.a, tolerance, layer)
+            self._largest[index] = float(second.max())
             self.diagonal += rate * factor.double() * second.double()
         fused = X.dtype == torch.float32 and not X.is_cuda
         self._fused = self._entries() if fused else None
-        self.rounding = self._rounding()
 
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
@@ -220,31 +221,35 @@ class ExpectedOperator(KernelOperator):
                     found[:, rows] += here
         y += found[: V.shape[1]].T
 
-    def _rounding(self) -> float:
-        """Return the allowance: of the entries, each with an error of its own, and of the sums over them.
+    @cached_property
+    def rounding(self) -> float:
+        """Allowance for the rounding of one product with a unit vector: of the entries and of the sums.
 
         An entry is off by 2 sqrt(d) u |x_i| |x_j| / d from its covariance (of slope at most sup|phi'|^2, but
         for angles near 0 and pi) and by some units of its own size; independent errors of that size make a
         matrix of norm 2 sqrt(n) times as large. Errors of the series are of one sign, and at most its
-        tolerance for all entries.
+        tolerance for all entries. Sums over a tile are off by 2 sqrt(N) u ||K||, once for rows and once for
+        columns, as in :mod:`whp.kernels.matrix_free`.
         """
         (n, d), u, sup = self.X.shape, unit_roundoff(self.dtype), self.activation.sup_dphi
         largest = float(self.a.max())
-        total = 0.0
         length = WIDTH if self._fused is not None else STRIP[self.device.type]
         roots = math.sqrt(min(n, length) + (n / length if self.dtype == torch.float64 else 0.0))
-        for layer, rate in enumerate(self.rates, start=1):
+        total = 0.0
+        for layer, (rate, expected) in enumerate(zip(self.rates, self._largest, strict=True), start=1):
             if not rate:
                 continue
-            norm = (first_layer_norm if layer == 1 else second_layer_norm)(self.X, self.activation)
-            # ||K||_F^2 <= ||K|| tr K for K positive semidefinite
-            trace = n * sup**2 * largest if layer == 1 else float(self.diagonal.sum()) / rate
-            size = math.sqrt(norm * trace)
+            norm = (
+                first_layer_norm(self.X, expected)
+                if layer == 1
+                else second_layer_norm(self.X, self.activation)
+            )
             entries = (2.0 * math.sqrt(d) + 8.0) * u * sup**2 * largest * 2.0 * math.sqrt(n)
             series = 0.0
-            if self.activation.closed is None:
-                series = TOLERANCE[self.dtype] * sup**2 * largest * (math.sqrt(n * norm) if layer == 1 else n)
-            total += rate * (entries + 8.0 * u * norm + 2.0 * roots * u * size + series)
+            if self.activation.closed is None:  # times c for the first layer, of which ||c||_F^2 <= n ||c||
+                whole = math.sqrt(n * first_layer_norm(self.X, 1.0) * largest) if layer == 1 else n
+                series = TOLERANCE[self.dtype] * expected * whole
+            total += rate * (entries + 8.0 * u * norm + 4.0 * roots * u * norm + series)
         return total
 
 

@@ -8,17 +8,25 @@ With F = phi'(X W^T / sqrt d) of shape (n, m), the kernel of the first layer is 
 which is 4 n m d flops, where forming the matrix takes n^2 m, and F is needed for some neurons at a time only.
 The linear kernel is given by its features, the expected one (:mod:`whp.kernels.expected_operator`) by tiles.
 
-*Rounding.* F is computed in the dtype of X. Sums over the n points are taken over ``PANEL`` rows in that
-dtype, and over panels in float64. The allowance of each operator is that of the two products with J under
-the model of `whp.linalg.operators.product_rounding`, each 2 sqrt(N) u ||J||_F for sums of N terms, times
-||J|| for the other of the two; and that of F: errors of z = x . w / sqrt d that are independent, of mean zero
-and of size sqrt(d) u |x| / sqrt d, moved into F by phi'', or by the few jumps of phi' that they cross.
+*Rounding.* Sums over the n points are taken over ``PANEL`` rows in the dtype of X, and over panels in
+float64. Errors are modelled as independent and of mean zero, as in `whp.linalg.operators.product_rounding`.
+A sum then has an error of variance at most u^2 sum_j S_j^2, with S_j its sums of the first j terms. For all
+entries of J^T v together S_j is J_j^T v_j, with J_j the first j rows: so one product of N terms is off by 2
+sqrt(N) u ||J|| (2 for the constant and for rounding v), which J takes to 2 sqrt(N) u ||J||^2. The same
+holds for the second product, where first F M is summed over neurons, for each coordinate alone. That
+||J||^2 = ||Theta_1||, and not the norm of what is left where a difference cancels, is why each operator
+states its own allowance.
+
+What F is off by belongs to it too: errors of z = x . w / sqrt d of size sqrt(d) u |x| / sqrt d move F by
+phi'', or by the jumps of phi' that they cross, and independent errors of F of size e move Theta_1 by at
+most 2 e max |phi'| ||X X^T / d||_F / sqrt m.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 
 import torch
 
@@ -53,8 +61,6 @@ class KernelOperator:
         Allowance for ``||fl(K v) - K v||`` over unit vectors v, see :mod:`whp.kernels.matrix_free`.
     """
 
-    rounding: float
-
     def __init__(self, X: torch.Tensor) -> None:
         n, _ = data_shape(X)
         self.shape: tuple[int, ...] = (n, n)
@@ -63,6 +69,11 @@ class KernelOperator:
 
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
+        raise NotImplementedError
+
+    @property
+    def rounding(self) -> float:
+        """Allowance for the rounding of one product with a unit vector."""
         raise NotImplementedError
 
     def __sub__(self, other: KernelOperator) -> Difference:
@@ -152,7 +163,16 @@ class TangentOperator(KernelOperator):
         self._kept: list[list[torch.Tensor]] = []
         self._may_keep = int(keep // (block * row))
         self._buffers = [torch.empty(0, dtype=X.dtype, device=X.device)] * 2
-        self.rounding = _tangent_rounding(X, W, activation, self.rates, block)
+
+    @cached_property
+    def rounding(self) -> float:
+        """Allowance for the rounding of one product with a unit vector; takes a pass over the features."""
+        squares = torch.zeros(2, len(self.X), dtype=torch.float64, device=self.device)
+        for features in self._features():
+            for total, F in zip(squares, features, strict=True):
+                if len(F):
+                    total += torch.linalg.vector_norm(F, dim=1, dtype=torch.float64).square_()
+        return _tangent_rounding(self, squares / len(self.W), max(len(W) for W in self._blocks))
 
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
@@ -232,9 +252,13 @@ class LinearOperator(KernelOperator):
     ) -> None:
         super().__init__(X)
         self.features = combined_features(X, activation, sigma_moment, checked_rates(rates))  # (n, d + 2)
-        norm = spectral_square(self.features) ** 0.5
-        roots = math.sqrt(chain(len(X))) + math.sqrt(self.features.shape[1])
-        self.rounding = 2.0 * roots * unit_roundoff(X.dtype) * norm * frobenius(self.features)
+
+    @cached_property
+    def rounding(self) -> float:
+        """Allowance for the rounding of one product with a unit vector."""
+        n, p = self.features.shape
+        roots = math.sqrt(chain(n)) + math.sqrt(p)
+        return 2.0 * roots * unit_roundoff(self.dtype) * spectral_square(self.features)
 
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
@@ -264,12 +288,12 @@ def frobenius(A: torch.Tensor) -> float:
     return float(torch.linalg.vector_norm(A, dtype=torch.float64))
 
 
-def first_layer_norm(X: torch.Tensor, activation: Activation) -> float:
-    """Return an upper bound of ||Theta_1(W)|| for all W, and of ||Theta_1^*||: sup|phi'|^2 ||X||^2 / d.
+def first_layer_norm(X: torch.Tensor, slopes: float) -> float:
+    """Return an upper bound of ||Theta_1||, for mean squares of phi' of at most ``slopes`` at every point.
 
     The Hadamard product with a positive semidefinite matrix A is at most max A_ii times as large (Schur).
     """
-    return activation.sup_dphi**2 * spectral_square(X) / X.shape[1]
+    return slopes * spectral_square(X) / X.shape[1]
 
 
 def second_layer_norm(X: torch.Tensor, activation: Activation) -> float:
@@ -284,35 +308,44 @@ def second_layer_norm(X: torch.Tensor, activation: Activation) -> float:
     return frobenius(norm_feature(X, activation)) ** 2 + variance * spectral_square(X / sizes)
 
 
-def _tangent_rounding(
-    X: torch.Tensor, W: torch.Tensor, activation: Activation, rates: tuple[float, float], block: int
-) -> float:
-    """Return the allowance of :class:`TangentOperator`; see the module for the model."""
-    (n, d), m, u = X.shape, len(W), unit_roundoff(X.dtype)
-    sup = activation.sup_dphi
-    roots = math.sqrt(chain(n)) + math.sqrt(min(block, m) + m / block + d)
-    ratios = norm_ratios(X)
+def _tangent_rounding(operator: TangentOperator, squares: torch.Tensor, block: int) -> float:
+    """Return the allowance of :class:`TangentOperator`; see the module for the model.
+
+    Parameters
+    ----------
+    squares : Tensor, shape (2, n)
+        Mean squares of phi' and phi over neurons, at each point.
+    block : int
+        Neurons whose sum is taken in the dtype of the operator.
+    """
+    X, activation = operator.X, operator.activation
+    (n, d), m, u = X.shape, len(operator.W), unit_roundoff(X.dtype)
+    largest = float(norm_ratios(X).max())
     root_d = math.sqrt(d + 2)  # of the sums over d, of dividing W by sqrt(d), and of rounding z
     total = 0.0
-    if rates[0]:
-        inner = math.sqrt(n) * sup * float(ratios.mean()) ** 0.5  # ||J_1||_F, from above
-        products = 2.0 * roots * u * inner * math.sqrt(first_layer_norm(X, activation))
+    if operator.rates[0]:
+        slopes = squares[0]
+        norm = first_layer_norm(X, float(slopes.max()))
+        entry = float(X.abs().max()) / math.sqrt(d)
+        inner = entry * math.sqrt(float(slopes.sum()) * block / m * norm)
+        products = 2.0 * u * ((math.sqrt(chain(n)) + math.sqrt(d)) * norm + math.sqrt(block) * inner)
         if activation.smooth:
-            slope = float(activation.ddphi(GRID).abs().max()) * float(ratios.max()) ** 0.5
-            error = u * (slope * root_d + 4.0 * sup)
+            slope = float(activation.ddphi(GRID).abs().max()) * math.sqrt(largest)
+            error = u * (slope * root_d + 4.0 * activation.sup_dphi)
         else:  # z / |x| has density 0.4 at 0, and crosses it where its error is larger
             low, high = activation.dphi(torch.tensor([-1.0, 1.0])).tolist()
             error = abs(high - low) * math.sqrt(0.4 * root_d * u)
         gram = float(torch.linalg.matrix_norm(_gram(X))) / d  # ||X X^T||_F / d
-        total += rates[0] * (products + 2.0 * error * sup * gram / math.sqrt(m))
-    if rates[1]:
-        # sum_ir z_ir^2 = tr(X^T X W^T W) / d, and |phi(z)| <= |phi(0)| + sup |z|
-        squares = float((_gram(X) * _gram(W)).sum()) / d
+        features = 2.0 * error * math.sqrt(float(slopes.max()) / m) * gram
+        total += operator.rates[0] * (products + features)
+    if operator.rates[1]:
+        size = math.sqrt(float(squares[1].sum()))  # ||J_2||_F
+        # Theta_2 is about Theta_2^*, and J_2 beside its mean about a matrix of m independent columns.
+        norm = min(size, math.sqrt(second_layer_norm(X, activation)) + size / math.sqrt(m))
+        products = 2.0 * u * (math.sqrt(chain(n)) + math.sqrt(block)) * norm**2
         at_zero = abs(float(activation.phi(torch.zeros(1, dtype=torch.float64))))
-        inner = (at_zero * math.sqrt(n * m) + sup * math.sqrt(squares)) / math.sqrt(m)  # ||J_2||_F
-        norm = min(inner, math.sqrt(second_layer_norm(X, activation)) + inner / math.sqrt(m))
-        error = sup * (root_d + 4.0) * u * float(ratios.max()) ** 0.5 + u * at_zero
-        total += rates[1] * (2.0 * roots * u * inner * norm + 2.0 * error * math.sqrt(n / m) * inner)
+        error = u * (activation.sup_dphi * math.sqrt(largest) * (root_d + 4.0) + at_zero)
+        total += operator.rates[1] * (products + 2.0 * error * math.sqrt(n / m) * size)
     return total
 
 
