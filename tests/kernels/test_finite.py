@@ -142,7 +142,7 @@ def test_wrong_arguments_are_refused():
         with pytest.raises(InputError, match=r"features must be of shape \(5, p\), torch\.float64 on cpu"):
             feature_difference(X, W, act, features)
     for sizes in ({"strip": 0}, {"neurons": 0}):
-        with pytest.raises(InputError, match="(strip|neurons) must be positive"):
+        with pytest.raises(InputError, match=r"(strip|neurons) must be positive"):
             combined_ntk(X, W, act, **sizes)
     with pytest.raises(InputError, match="n x n matrix must be"):
         combined_ntk(X, W, act, out=torch.empty(5, 4, dtype=torch.float64))
