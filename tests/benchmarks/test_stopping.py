@@ -41,7 +41,7 @@ def test_the_same_power_takes_fewer_fixed_trials_than_the_most_sequential_ones()
 def test_the_fixed_number_for_a_bound_has_its_rate_and_its_power():
     level, most, alpha = 0.1, 400, 1e-3
     n = fixed_trials_of_bound(level, most, alpha)
-    seen = stats.bernoulli_detectable(level, most, alpha, POWER).low
+    seen = stats.bernoulli_detectable(level, most, alpha, POWER, stats.prior_below(level)).low
     allowed = max(k for k in range(n) if binom.cdf(k, n, level) <= alpha / 2)
     assert binom.cdf(allowed, n, seen) >= POWER
     assert n < most

@@ -88,7 +88,8 @@ def fixed_trials_of_design(most: int, alpha: float, power: float = POWER) -> flo
 @cache
 def fixed_trials_of_bound(level: float, most: int, alpha: float, power: float = POWER) -> float:
     """Fixed trials whose binomial tail shows ``p < level``, at the p at which ``most`` sequential ones do."""
-    seen = stats.bernoulli_detectable(level, most, alpha, power).low
+    prior = stats.prior_below(level)
+    seen = stats.bernoulli_detectable(level, most, alpha, power, prior).low
 
     def enough(n: int) -> bool:
         allowed = int(binom.ppf(alpha / 2, n, level))
