@@ -34,6 +34,19 @@ def test_shows_growth():
     assert "| kernel | n | 10, 40 | 1.90 [1.80, 2.00] | 2.00 |" in table([record(exponents=[row])])
 
 
+def test_says_what_bounds_a_number_that_is_missed():
+    missed = record(bounded_by="memory is the limit.")
+    assert "\n`demo`: memory is the limit." in table([missed])
+    for row in missed["wanted"]:
+        row["met"] = True
+    assert "memory is the limit" not in table([missed])
+
+
+def test_shows_what_is_measured_for_its_own_sake():
+    text = table([record(wanted=[], facts={})])
+    assert "| `demo`: a \\| b | times other | – | 3.14 |\n|  | peak memory | – | 4 |" in text
+
+
 def test_numbers_are_short():
     assert [number(value, "s") for value in (0.000123456, 12.345, 12345.6)] == [
         "0.000123 s",

@@ -141,6 +141,8 @@ class Work:
         Takes a :class:`Context`, returns a :class:`Measurement`.
     devices : tuple of str
         Kinds of device that it is for at its full size. With ``small`` it runs on the CPU in any case.
+    bounded_by : str
+        What keeps it from a number that it misses; shown where it does.
     """
 
     name: str
@@ -148,6 +150,7 @@ class Work:
     wanted: Mapping[str, Wanted]
     run: Callable[[Context], Measurement]
     devices: tuple[str, ...] = ("cpu",)
+    bounded_by: str = ""
 
 
 def alternate(

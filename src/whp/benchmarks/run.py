@@ -69,6 +69,7 @@ def measure(work: Work, context: Context, command: str = "") -> Record:
     record: Record = {
         "name": work.name,
         "title": work.title,
+        "bounded_by": work.bounded_by,
         "command": command,
         "wanted": wanted(work, found),
         "figures": dict(found.figures),

@@ -20,6 +20,9 @@ def table(records: Sequence[Record]) -> str:
         return "Nothing is measured yet."
     lines = ["| work | number | wanted | measured |", "|---|---|---|---|"]
     lines += [line for record in records for line in rows(record)]
+    for record in records:
+        if record["bounded_by"] and any(row["met"] is False for row in record["wanted"]):
+            lines += ["", f"`{record['name']}`: {record['bounded_by']}"]
     grown = [row for record in records for row in record["facts"].get("exponents", ())]
     if grown:
         lines += [
@@ -38,13 +41,17 @@ def table(records: Sequence[Record]) -> str:
 
 
 def rows(record: Record) -> Iterator[str]:
-    """A row for each number that is wanted of a work."""
+    """A row for each number that is wanted of a work, or that it has found where none is."""
     title = cell(f"`{record['name']}`: {record['title']}")
     for row in record["wanted"]:
         mark = {True: "✓", False: "✗", None: "?"}[row["met"]]
         found = "not measured" if row["measured"] is None else number(row["measured"], row["unit"])
         yield f"| {title} | {cell(row['figure'])} | {row['words']} | {mark} {found} |"
         title = ""
+    if not record["wanted"] and "exponents" not in record["facts"]:  # measured for its own sake
+        for name, figure in record["figures"].items():
+            yield f"| {title} | {cell(name)} | – | {number(figure, '')} |"
+            title = ""
 
 
 def exponent(row: Mapping[str, Any]) -> str:
