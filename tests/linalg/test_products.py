@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import torch
 
-from whp.errors import InputError, UsageError
+from whp.errors import InputError, MeasurementError, UsageError
 from whp.linalg import products
 from whp.linalg.products import ROUTES, choose_product, fastest, product, product_rate, route_rates
 
@@ -75,7 +75,7 @@ class TestTheChoice:
         def run(command, *, env, **_):
             threads.append(env["OMP_NUM_THREADS"])
             rates = {"torch": 1.0, "onednn": 2.0, "numpy": 1.5}
-            return subprocess.CompletedProcess(command, 0, stdout=json.dumps(rates))
+            return subprocess.CompletedProcess(command, 0, stdout=json.dumps(rates), stderr="")
 
         monkeypatch.setattr(subprocess, "run", run)
         return threads
@@ -96,6 +96,14 @@ class TestTheChoice:
         (tmp_path / "whp").write_text("a file in place of the folder")
         assert [choose_product(1), choose_product(1)] == ["onednn"] * 2
         assert measured == ["1"] * 2
+
+
+def test_a_process_that_fails_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.executable", "false")
+    with pytest.raises(MeasurementError, match="rates of matrix products must be measured in a process"):
+        choose_product(1)
+    assert not (tmp_path / "whp").exists()
 
 
 def test_it_is_measured_in_a_process_of_its_own(monkeypatch, tmp_path):

@@ -19,7 +19,7 @@ from contextlib import suppress
 import numpy as np
 import torch
 
-from whp.errors import UsageError, require
+from whp.errors import MeasurementError, UsageError, require
 from whp.machine import cpu_model, user_cache_folder
 
 VARIABLE = "WHP_PRODUCT"
@@ -112,6 +112,11 @@ def choose_product(threads: int | None = None) -> str:
     ----------
     threads : int, optional
         By default as many as torch uses here.
+
+    Raises
+    ------
+    MeasurementError
+        If that process fails.
     """
     threads = torch.get_num_threads() if threads is None else threads
     require(threads >= 1, "threads", "positive", threads)
@@ -123,8 +128,11 @@ def choose_product(threads: int | None = None) -> str:
     limits = dict.fromkeys(THREAD_VARIABLES, str(threads))
     command = [sys.executable, "-c", "from whp.linalg.products import print_rates; print_rates()"]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, **limits, VARIABLE: "torch"}
+        command, capture_output=True, text=True, check=False, env={**os.environ, **limits, VARIABLE: "torch"}
     )
+    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    rule = f"measured in a process of its own (or named by {VARIABLE})"
+    require(done.returncode == 0, "rates of matrix products", rule, last, MeasurementError)
     best = fastest(json.loads(done.stdout))
     with suppress(OSError):  # a cache that cannot be written costs a second measurement
         user_cache_folder().mkdir(parents=True, exist_ok=True)
