@@ -144,9 +144,9 @@ def start_cluster(tmp_path: Path) -> Iterator[Callable[[int], Cluster]]:
         cluster.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster of two workers for the tests of a module, which leave it as it was."""
+    """A cluster of two workers for all tests, which leave it as it was."""
     made = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         for _ in range(2):

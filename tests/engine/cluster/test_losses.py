@@ -11,6 +11,7 @@ import time
 import pytest
 
 from whp.engine import dask_executor
+from whp.engine.choice import make_executor
 from whp.engine.events import Progress
 from whp.engine.executors import SerialExecutor
 from whp.errors import ExecutorError
@@ -45,9 +46,11 @@ def when(trials, act):
     return listen
 
 
-def test_a_killed_worker_is_a_retried_task(start_cluster, slow, as_records, kept):
-    cluster = start_cluster(1)
+def test_a_killed_worker_is_a_retried_task(cluster, slow, as_records, kept):
     first = cluster.worker()
+    with make_executor(cluster.name, None, "cpu") as workers:
+        while workers.jobs < 3:
+            time.sleep(0.02)
     listen = when(15, lambda: os.kill(first.pid, signal.SIGKILL))
     result = slow.run(jobs=None, executor=cluster.name, on_event=listen)
     assert first.wait(20) == -signal.SIGKILL
@@ -84,22 +87,25 @@ def test_a_killed_scheduler_ends_the_run_and_the_next_one_resumes(start_cluster,
     resumed(slow, as_records, kept, executor=SerialExecutor())
 
 
-def test_a_lost_connection_ends_the_run_and_the_next_one_resumes(
-    start_cluster, proxy, slow, as_records, kept, monkeypatch
+def test_a_connection_that_is_cut_ends_the_run_and_the_next_one_resumes(
+    cluster, proxy, slow, as_records, kept
 ):
-    """Cut at first, and then without a word: both ends stay open, and nothing comes any more."""
-    cluster = start_cluster(1)
     between = proxy(cluster.port)
     sentence = interrupted(slow, kept, f"dask://127.0.0.1:{between.port}", between.cut)
     assert "must stay reachable, got no connection to it any more" in sentence
+    resumed(slow, as_records, kept, jobs=None, executor=cluster.name)
+
+
+@pytest.mark.slow
+def test_a_connection_that_goes_silent_is_a_lost_one(cluster, proxy, slow, as_records, kept, monkeypatch):
+    """Both ends stay open, and nothing comes any more."""
+    between = proxy(cluster.port)
 
     def hush():
         monkeypatch.setattr(dask_executor, "SILENCE", 1.0)
         between.hush()
 
     monkeypatch.setattr(dask_executor, "CLOSE", 0.5)
-    slow.ledger = slow.root / "silent.sqlite"
-    between = proxy(cluster.port)
     sentence = interrupted(slow, kept, f"dask://127.0.0.1:{between.port}", hush)
     assert "must stay reachable" in sentence
     resumed(slow, as_records, kept, jobs=None, executor=cluster.name)
@@ -109,6 +115,7 @@ SCRIPT = """
 import sys
 from whp.cli import main
 from whp.engine import dask_executor
+from whp.engine.choice import make_executor
 dask_executor.SILENCE, dask_executor.CLOSE = 2.0, 1.0
 sys.exit(main(sys.argv[1:]))
 """
