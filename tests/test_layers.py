@@ -23,6 +23,7 @@ ROWS = [
         "cli",
         "cli_bench",
         "cli_data",
+        "cli_run",
         "cli_trust",
         "options",
         "console",
@@ -36,8 +37,12 @@ COURT = {"stats", "claims"}
 # Layer 0 is the ground that its own modules share, and the doors share the terminal.
 GROUND = {("seeding", "errors"), ("interval", "errors"), ("devices", "errors"), ("memory", "errors")}
 DOORS = {
-    *(("cli", name) for name in ("console", "options", "cli_bench", "cli_data", "cli_trust")),
-    *((door, name) for door in ("cli_bench", "cli_data", "cli_trust") for name in ("console", "options")),
+    *(("cli", name) for name in ("console", "options", "cli_bench", "cli_data", "cli_run", "cli_trust")),
+    *(
+        (door, name)
+        for door in ("cli_bench", "cli_data", "cli_run", "cli_trust")
+        for name in ("console", "options")
+    ),
     ("__main__", "cli"),
     ("pytest_plugin", "console"),
 }

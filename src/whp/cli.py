@@ -7,10 +7,8 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -36,12 +34,7 @@ from whp.options import (
     check_options,
     complain,
     most_telling,
-    verdict_code,
 )
-
-if TYPE_CHECKING:  # these take a second to import, which --version and --help must not wait for
-    from whp.claims import Claim
-
 
 EPILOG = "Exit codes: " + "; ".join(f"{code} {code.meaning}" for code in sorted(Exit)) + "."
 
@@ -53,8 +46,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-NO_SEED = -1  # under which no trial was ever made: what --fresh knows of its seed before it draws one
 
 cli_trust.register(app)
 cli_bench.register(app)
@@ -147,6 +138,13 @@ def run(
             help="Make new trials from a new random seed, or take those in the ledger first.",
         ),
     ] = False,
+    by_paper: Annotated[
+        bool,
+        typer.Option(
+            "--by-paper/--together",
+            help="Make a run of each paper, with --alpha and a report (OUT-PAPER) of its own, or one of all.",
+        ),
+    ] = False,
 ) -> int:
     """Measure claims, decide them, and write a report.
 
@@ -155,88 +153,19 @@ def run(
     A claim that cannot PASS with its trials and its share of --alpha is named
     at the start; the run goes on, as it may FAIL, and others depend on nothing of it.
     """
-    from whp.claims import Budget, verdict_record
-    from whp.console import make_console, print_results, say, watching
+    from whp.cli_run import Settings, run_papers, run_together
     from whp.devices import resolve_device
     from whp.engine.discovery import resolve
-    from whp.engine.environment import environment
-    from whp.engine.plan import plan as plan_claims
-    from whp.engine.runner import run as run_claims
-    from whp.report.run import BrokenFile, RunInfo
-    from whp.report.writer import check_writable, write_report
 
     check_options(profile, jobs, seed, alpha, executor)
     require(not fresh or seed is None, "--seed", "left out with --fresh, which draws one", seed, UsageError)
     found, claims = resolve(selection)
     if not claims:
         return broken_code(found) or Exit.NOTHING
-    resolve_device(device)
+    where, command = str(resolve_device(device)), str(context.obj)
+    settings = Settings(profile, jobs, seed, alpha, where, executor, ledger, fresh, command)
     out = out if out is not None else Path("reports") / f"run-{profile}"
-    check_writable(out)
-    started, command = datetime.now(UTC).isoformat(timespec="seconds"), str(context.obj)
-    budget = Budget(len(claims), alpha, alpha)
-    planned = plan_claims(
-        claims,
-        profile=profile,
-        budget=budget,
-        seed=NO_SEED if fresh else seed or 0,
-        ledger_path=ledger,
-        device=str(resolve_device(device)),
-    )
-    for id, sentence in planned.refused.items():
-        complain(
-            sentence
-            if id in planned.impossible
-            else f"notice: {sentence}; the run goes on, without a PASS for it"
-        )
-    if planned.impossible:
-        return Exit.USAGE
-    console = make_console()
-    with watching(console) as listener:
-        result = run_claims(
-            claims,
-            profile=profile,
-            seed=seed or 0,
-            jobs=jobs,
-            executor=executor,
-            device=device,
-            ledger_path=ledger,
-            budget=budget,
-            on_event=listener,
-            fresh=fresh,
-        )
-    extra = _unlike(alpha=alpha, device=device)
-    again = {claim.id: _again(claim, profile, result.seed, extra) for claim in claims}
-    verdicts = [replace(verdict, command=again[verdict.id]) for verdict in result.verdicts]
-    records = [verdict_record(verdict) for verdict in verdicts]
-    print_results(console, records)
-    if result.interrupted:
-        say(console, f"Interrupted. What was measured is kept; to go on: {command}")
-    broken = [BrokenFile(str(b.path), b.message, b.line or None) for b in found.broken]
-    broken += [BrokenFile(b.id, b.message) for b in result.broken]
-    info = RunInfo(
-        command=command,
-        profile=profile,
-        seed=result.seed,
-        false_fail=alpha,
-        false_pass=alpha,
-        started=started,
-        seconds=result.seconds,
-        measured=result.measured,
-        reused=result.reused,
-        interrupted=result.interrupted,
-        environment=environment(device),
-    )
-    papers = {
-        key: {"title": p.title, "authors": p.authors, "year": p.year} for key, p in found.papers.items()
-    }
-    forecasts = [row.record() for row in planned.rows]
-    files = write_report(out, verdicts, run=info, papers=papers, broken=broken, planned=forecasts)
-    say(console, f"Report: {files.html}")
-    for claim in result.broken:
-        complain(str(claim))
-    codes = [broken_code(found), Exit.USAGE if result.broken else Exit.PASS, verdict_code(records)]
-    return most_telling([*codes, Exit.INTERRUPTED if result.interrupted else Exit.PASS])
+    return (run_papers if by_paper else run_together)(found, claims, out, settings)
 
 
 @app.command()
@@ -326,22 +255,6 @@ def report(
         say(console, f"Left out, as an earlier run made them: {', '.join(left)}")
     say(console, f"Report: {files.html}")
     return Exit.PASS
-
-
-def _unlike(**options: object) -> str:
-    """Those of the options that are not at their defaults, as they are typed."""
-    defaults = {"alpha": ALPHA, "device": DEVICE}
-    return "".join(f" --{name} {value}" for name, value in options.items() if value != defaults[name])
-
-
-def _again(claim: Claim, profile: str, seed: int, extra: str) -> str:
-    """The line that runs one claim again; a claim that is not shipped is found by its file."""
-    from whp.console import nearest
-    from whp.engine.discovery import validation_root
-
-    shipped = validation_root() in claim.source.resolve().parents
-    word = claim.id if shipped else shlex.quote(nearest(claim.source))
-    return f"whp run {word} --profile {profile} --seed {seed}{extra}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

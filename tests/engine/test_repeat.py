@@ -7,7 +7,8 @@ from concurrent.futures import Future
 import pytest
 
 from whp.claims import Budget, Outcome
-from whp.engine.repeat import Lasting, Once, Repeated, repeat
+from whp.engine.lasting import Lasting
+from whp.engine.repeat import Once, Repeated, repeat
 from whp.errors import UsageError
 
 HEADER = """
@@ -125,7 +126,7 @@ def test_lasting_workers_outlive_a_shutdown():
             self.ended = True
 
     workers = Workers()
-    lasting = Lasting(workers)
+    lasting = Lasting(lambda: workers)
     lasting.shutdown(wait=True, cancel_futures=True)
     assert (lasting.jobs, lasting.ahead, lasting.slice_seconds) == (3, 2, 9.0)
     assert not workers.ended

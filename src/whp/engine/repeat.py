@@ -8,21 +8,18 @@ those takes longer than some of the runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from whp.claims.budget import Budget
 from whp.claims.claim import Claim
 from whp.claims.verdict import Outcome
 from whp.devices import resolve_device
 from whp.engine.choice import check_executor, make_executor
-from whp.engine.executors import TrialExecutor
+from whp.engine.lasting import Lasting
 from whp.engine.runner import BrokenClaim, RunResult, run
 from whp.errors import UsageError, require
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -119,38 +116,6 @@ def _count(outcomes: Any) -> dict[Outcome, int]:
     return {outcome: listed.count(outcome) for outcome in Outcome}
 
 
-class Lasting(TrialExecutor):
-    """Workers that outlive a run: ``shutdown`` leaves them to the next one, and ``close`` ends them."""
-
-    def __init__(self, workers: TrialExecutor) -> None:
-        self._workers = workers
-        self.ahead, self.slice_seconds = workers.ahead, workers.slice_seconds
-
-    @property
-    def jobs(self) -> int:  # type: ignore[override]
-        """As the workers say."""
-        return self._workers.jobs
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """As the workers do."""
-        return self._workers.submit(fn, *args, **kwargs)
-
-    def seconds(self, future: Future[Any]) -> float:
-        """As the workers say."""
-        return self._workers.seconds(future)
-
-    def abandon(self, future: Future[Any]) -> None:
-        """As the workers do."""
-        self._workers.abandon(future)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nothing: a task that the run no longer wants ends by itself."""
-
-    def close(self) -> None:
-        """End the workers, whatever they are at."""
-        self._workers.shutdown(wait=True, cancel_futures=True)
-
-
 def repeat(
     claims: Sequence[Claim],
     *,
@@ -190,7 +155,7 @@ def repeat(
     where = str(resolve_device(device))
     corrected = frozenset(claim.corrects for claim in claims if claim.corrects)
     done: list[Once] = []
-    workers = Lasting(make_executor(executor, jobs, where))
+    workers = Lasting(lambda: make_executor(executor, jobs, where))
     try:
         for root in range(seed, seed + runs):
             result = run(

@@ -11,8 +11,8 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,6 +127,17 @@ def _device(name: str) -> Any:
     from whp.devices import resolve_device
 
     return resolve_device(name)
+
+
+def prepare(needed: Sequence[tuple[str, str]]) -> None:
+    """Import claim files and read what their fingerprints cover, before the first trial asks for it.
+
+    ``needed`` has a claim file and the name of an experiment in each of its pairs. What is wrong
+    with one the trials will say.
+    """
+    for home, name in needed:
+        with suppress(Exception):
+            fingerprint(find_experiment(Path(home), name), Path(home))
 
 
 def run_trial(experiment: Experiment, point: Point, trial: int, seed: int, device: Any) -> TrialResult:
