@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 
 import numpy as np
 import torch
@@ -64,6 +65,7 @@ def by_numpy(A: torch.Tensor, B: torch.Tensor, out: torch.Tensor, accumulate: bo
 ROUTES: Mapping[str, Route] = {"torch": by_torch, "onednn": by_onednn, "numpy": by_numpy}
 
 
+@cache
 def available_routes() -> tuple[str, ...]:
     """Return the names of the routes that this build of torch has."""
     has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
