@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from whp.errors import UsageError, fail, require
@@ -24,7 +25,9 @@ def resolve_device(name: str) -> torch.device:
     """Return the torch device for ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:K"``.
 
     ``auto`` is CUDA where there is one. On CUDA, TF32 is switched off: float32
-    then means float32, as the rounding bounds of this package assume.
+    then means float32, as the rounding bounds of this package assume. And
+    cuBLAS gets a work space of its own for every stream (unless the environment
+    says which), so that a product made again has the same bits.
 
     Raises
     ------
@@ -44,6 +47,7 @@ def resolve_device(name: str) -> torch.device:
             fail("device", "cpu or auto where no CUDA device is present", name, UsageError)
         if index and int(index) >= available:
             fail("device", f"below cuda:{available}", name, UsageError)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when it first multiplies
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
     return torch.device(name)
