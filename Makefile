@@ -46,15 +46,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 # findings, not a failure of the program.
 PAPERS := hu2020 arora2019 caron2023
 run: $(INSTALLED)
-	@for paper in $(PAPERS); do \
-	  code=0; $(BIN)/whp run $$paper --profile quick --out reports/run-$$paper || code=$$?; \
-	  case $$code in \
-	    0) ;; \
-	    1) echo "(whp exited with 1: some claims FAIL. This is a result; the run itself worked.)" ;; \
-	    7) echo "(whp exited with 7: some claims are INCONCLUSIVE. This is a result; the run itself worked.)" ;; \
-	    *) exit $$code ;; \
-	  esac; \
-	done
+	@code=0; $(BIN)/whp run $(PAPERS) --by-paper --profile quick --out reports/run || code=$$?; \
+	case $$code in \
+	  0) ;; \
+	  1) echo "(whp exited with 1: some claims FAIL. This is a result; the run itself worked.)" ;; \
+	  7) echo "(whp exited with 7: some claims are INCONCLUSIVE. This is a result; the run itself worked.)" ;; \
+	  *) exit $$code ;; \
+	esac
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check

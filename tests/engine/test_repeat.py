@@ -7,6 +7,8 @@ from concurrent.futures import Future
 import pytest
 
 from whp.claims import Budget, Outcome
+from whp.engine import worker
+from whp.engine.executors import SerialExecutor
 from whp.engine.lasting import Lasting
 from whp.engine.repeat import Once, Repeated, repeat
 from whp.errors import UsageError
@@ -133,3 +135,40 @@ def test_lasting_workers_outlive_a_shutdown():
     assert lasting.submit(abs, -2).result() == 2
     lasting.close()
     assert workers.ended
+
+
+def test_lasting_workers_are_started_when_they_are_needed_and_get_ready_on_this_machine_only(toy):
+    toy.growth()
+    started = []
+
+    def start():
+        started.append(Workers())
+        return started[-1]
+
+    class Workers(SerialExecutor):
+        tasks = 0
+
+        def submit(self, fn, /, *args, **kwargs):
+            self.tasks += 1
+            return super().submit(fn, *args, **kwargs)
+
+    lasting = Lasting(start)
+    lasting.close()
+    assert started == []
+    lasting.prepare(toy.claims())
+    assert [workers.tasks for workers in started] == [0]  # not of this machine's processes
+    assert not lasting.at_hand
+    lasting.close()
+    assert lasting.jobs == 1
+    assert len(started) == 2
+    lasting.close()
+
+
+def test_getting_ready_reads_what_is_there_and_leaves_mistakes_to_the_trials(toy, monkeypatch):
+    toy.growth()
+    read = []
+    monkeypatch.setattr(worker, "fingerprint", lambda experiment, home: read.append(experiment.name))
+    name = toy.claims()[0].checks[0].experiment.name
+    home = str(toy.folder / "growth.py")
+    worker.prepare([(home, "nothing"), ("nowhere.py", name), (home, name)])
+    assert read == [name]
