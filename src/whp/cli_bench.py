@@ -97,6 +97,9 @@ def bench(
                 complain(f"{work.name}: {error}")
                 codes.append(Exit.INCONCLUSIVE)
                 continue
+            except KeyboardInterrupt:
+                complain(f"interrupted in {work.name}; the works before it are in {out}")
+                return Exit.INTERRUPTED
             file = write(out, record)
             found = ", ".join(f"{name} {figure:.4g}" for name, figure in record["figures"].items())
             say(console, f"{work.name}: {found} ({file})")

@@ -75,6 +75,20 @@ def test_one_that_breaks_does_not_stop_the_others(whp, monkeypatch):
     assert [file.name for file in Path("reports/benchmarks").iterdir()] == ["good.json"]
 
 
+def test_an_interrupt_keeps_what_was_measured(whp, monkeypatch):
+    def interrupted(context):
+        raise KeyboardInterrupt
+
+    late = {"late": Work("late", "late", {}, interrupted)}
+    offer(monkeypatch, {**known(early=3.0), **late, **known(later=3.0)})
+    said = whp("bench", "--threads", "1")
+    assert (said.code, said.err) == (
+        130,
+        "whp: interrupted in late; the works before it are in reports/benchmarks\n",
+    )
+    assert [file.name for file in Path("reports/benchmarks").iterdir()] == ["early.json"]
+
+
 def test_small_says_nothing_of_speed(whp, monkeypatch):
     offer(monkeypatch, known(a=1.0, b=None))
     said = whp("bench", "--small", "--threads", "1")

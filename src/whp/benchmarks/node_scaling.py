@@ -65,8 +65,8 @@ def errors(small: bool) -> dict[str, float]:
     X = torch.from_numpy(rng.standard_normal((4, 4)))
     X = X / X.norm(dim=1, keepdim=True)
     y = torch.from_numpy(rng.uniform(-1, 1, 4))
-    times, found = [1.0, 5.0] if small else [1.0, 5.0, 25.0, 100.0], {}
-    for name in ("tanh", "swish"):
+    times, found = [0.1] if small else [1.0, 5.0, 25.0, 100.0], {}
+    for name in ("tanh",) if small else ("tanh", "swish"):
         network = NodeScaled.draw(rng, X, 4, node_scales(50 if small else 2000, 0.5, 0.5), activation(name))
         exact = node_flow(network, X, y, times=times, tolerance=1e-8, method="dopri5").outputs
         for tolerance in (1e-1, 1e-2, 1e-3):
