@@ -132,9 +132,9 @@ class DaskExecutor(TrialExecutor):
             for future in list(self._waiting):
                 with suppress(Exception, CancelledError):
                     future.result()
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._ending.set)
-            self._thread.join(timeout=6 * CLOSE)
+        self._thread.join(timeout=6 * CLOSE)
 
     def _run(self) -> None:
         """The thread."""
@@ -181,9 +181,10 @@ class DaskExecutor(TrialExecutor):
                 asynchronous=True,
             )
         try:
-            self._client = await Client(  # type: ignore[no-untyped-call]
+            self._client = Client(  # type: ignore[no-untyped-call]
                 cluster or self._address, asynchronous=True, timeout=CONNECT, set_as_default=False
             )
+            await asyncio.wait_for(self._client, 2 * CONNECT)  # whoever listens may not be Dask
         except (OSError, TimeoutError, ValueError):
             rule = f"reachable within {CONNECT:g} s"
             raise ExecutorError(f"{self._name} must be {rule}, got no answer") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import socket
 
 import numpy as np
 import pytest
@@ -192,6 +193,15 @@ def test_a_scheduler_that_is_not_there_ends_the_command_in_one_sentence(
     assert main(["run", "toy", "--executor", f"dask://127.0.0.1:{unused_port}"]) == 4
     sentence = f"the Dask scheduler at 127.0.0.1:{unused_port} must be reachable within 0.5 s, got no answer"
     assert capsys.readouterr().err == f"whp: {sentence}\n"
+
+
+def test_who_listens_and_is_no_scheduler_is_not_waited_for(toy, monkeypatch):
+    monkeypatch.setattr(dask_executor, "CONNECT", 0.5)
+    monkeypatch.setattr(dask_executor, "CLOSE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(ExecutorError, match=r"must be reachable within 0\.5 s, got no answer"):
+            make_executor(f"dask://127.0.0.1:{port}", None, "cpu")
 
 
 def test_a_cluster_without_workers_ends_the_command_in_one_sentence(start_cluster, toy, monkeypatch):
