@@ -179,7 +179,7 @@ def shallow(p, rng, device):
 
 @experiment(
     name="arora2019.training.deep",
-    quick=Design(Path(m=geometric(32, 1024, 5)), {"layers": [2]}, (12, 61)),
+    quick=Design(Path(m=geometric(32, 1024, 5)), {"layers": [2]}, (18, 41)),
     standard=Design(Path(m=powers_of_two(6, 11)), {"layers": [2]}, (12, 61)),
     paper=Design(Path(m=powers_of_two(7, 12)), {"layers": [2, 3, 4]}, (12, 41)),
     dtype="float32",
@@ -211,7 +211,7 @@ def kappa_one(p, rng, device):
 
 @experiment(
     name="arora2019.training.many",
-    quick=Design(Path(m=(1024,)), {"layers": [1]}, (270, 610)),
+    quick=Design(Path(m=(1024,)), {"layers": [1]}, (212, 610)),
     standard=Design(Path(m=(2048, 8192)), {"layers": [1]}, (270, 1400)),
     dtype="float32",
 )

@@ -89,7 +89,7 @@ def given(event, level):
 
 @experiment(
     name="arora2019.tails.even",
-    quick=Design(Path(d=(100,)), {"cosine": [-0.9], "norm": [1.0, 0.01]}, trials=(700, 1600)),
+    quick=Design(Path(d=(100,)), {"cosine": [-0.9], "norm": [1.0, 0.01]}, trials=(530, 1600)),
     standard=Design(
         Path(d=(100, 300)),
         {"cosine": [-0.9, 0.5], "norm": [1.0, 0.01]},
@@ -140,7 +140,7 @@ def even(p, rng, device):
 
 @experiment(
     name="arora2019.tails.narrow",
-    quick=Design(Path(d=(4000,), last=10), trials=(700, 1600)),
+    quick=Design(Path(d=(4000,), last=10), trials=(530, 1600)),
     standard=Design(Path(d=(10_000, 20_000), last=10), trials=(700, 3200)),
     dtype="float32",
 )
@@ -157,7 +157,7 @@ def narrow(p, rng, device):
 
 @experiment(
     name="arora2019.tails.short",
-    quick=Design(Path(d=(500,), first=6, last=20), trials=(700, 1600)),
+    quick=Design(Path(d=(500,), first=6, last=20), trials=(530, 1600)),
     standard=Design(Path(d=(2000,), first=6, last=50), trials=(700, 3200)),
     dtype="float32",
 )

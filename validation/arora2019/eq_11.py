@@ -56,6 +56,15 @@ def back_step(net, seen, h, W):
     return math.sqrt(net.c_sigma / f.shape[1]) * net.activation.dphi(f) * (seen.b[h] @ W)
 
 
+def fresh_step(net, seen, h, rng):
+    """The same with fresh weights for W, in law: the columns of b^(h+1) W are independent N(0, b b^T)."""
+    f, b = seen.f[h - 1], seen.b[h]
+    values, vectors = torch.linalg.eigh(b @ b.mT)
+    root = vectors * values.clamp_min(0.0).sqrt()  # singular where the vectors are parallel
+    both = root @ torch.from_numpy(rng.standard_normal((2, f.shape[1])))
+    return math.sqrt(net.c_sigma / f.shape[1]) * net.activation.dphi(f) * both
+
+
 # --- Identities
 
 
@@ -165,10 +174,7 @@ def distances(p, rng):
         worst[name] = max(worst.get(name, 0.0), float((left - right).abs().max()))
 
     for h, slope in zip(range(L, 0, -1), reversed(limits(p.activation, p.pair)), strict=True):
-        W = net.weights[h]
-        fresh, other = (
-            back_step(net, seen, h, torch.from_numpy(rng.standard_normal(tuple(W.shape)))) for _ in range(2)
-        )
+        fresh, other = (fresh_step(net, seen, h, rng) for _ in range(2))
         D = sigma.dphi(seen.f[h - 1])
         above, here = (b @ b.mT for b in (seen.b[h], seen.b[h - 1]))
         traces = net.c_sigma / p.m * (D @ D.mT)

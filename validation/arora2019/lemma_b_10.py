@@ -149,7 +149,7 @@ def rare(p, rng, device):
 
 
 @experiment(
-    quick=Design(Path(rank=(64,)), trials=(700, 1600)),
+    quick=Design(Path(rank=(64,)), trials=(530, 1600)),
     standard=Design(Path(rank=(1, 8, 64)), trials=(700, 3200)),
 )
 def common(p, rng, device):

@@ -41,7 +41,7 @@ def distance(sample):
 
 
 @experiment(
-    quick=Design(Path(d=(6,)), {"columns": ["twice"]}, trials=(700, 1600)),
+    quick=Design(Path(d=(6,)), {"columns": ["twice"]}, trials=(530, 1600)),
     standard=Design(Path(d=(6, 40)), CELLS, trials=(700, 3200)),
 )
 def projected(p, rng, device):

@@ -37,7 +37,7 @@ def cells(values):
 
 
 @experiment(
-    quick=Design(Path(d=(256,), L=3), {"rho": [0.3], "middle": [1], "norm": [1.0]}, trials=(660, 2000)),
+    quick=Design(Path(d=(256,), L=3), {"rho": [0.3], "middle": [1], "norm": [1.0]}, trials=(530, 2000)),
     standard=Design(
         Path(d=(256, 2048, 8192), L=3),
         {"rho": [0.3, 0.95, -0.9], "middle": [1, 4], "norm": [1.0, 0.5]},

@@ -41,7 +41,7 @@ def cells(values):
 
 
 @experiment(
-    quick=Design(Path(L=(2,), d=100 * L**4), {"rho": [0.0], "norm": [1.0]}, trials=(660, 2000)),
+    quick=Design(Path(L=(2,), d=100 * L**4), {"rho": [0.0], "norm": [1.0]}, trials=(530, 2000)),
     standard=Design(
         Path(L=(1, 2, 3), d=100 * L**4),
         {"rho": [0.0, 0.9, -0.9], "norm": [1.0, 0.5]},

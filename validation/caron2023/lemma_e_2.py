@@ -99,7 +99,7 @@ def draw(p, rng, n, d, size):
     quick=Design(
         Path(m=(200,)),
         {"inputs": ["cluster"], "radii": ["root"], "gamma": [0.5], "c": [4.0]},
-        trials=(150, 400),
+        trials=(102, 400),
     ),
     standard=Design(
         Path(m=(20, 1000)),

@@ -84,7 +84,7 @@ def start(p, rng):
 
 
 @experiment(
-    quick=Design(Path(network=(1,)), {"case": ["orthonormal"]}, trials=(280, 400)),
+    quick=Design(Path(network=(1,)), {"case": ["orthonormal"]}, trials=(210, 400)),
     standard=Design(Path(network=(1,)), {"case": list(CASES)}, trials=(280, 400)),
 )
 def hypothesis(p, rng, device):
@@ -94,7 +94,7 @@ def hypothesis(p, rng, device):
 
 
 @experiment(
-    quick=Design(Path(network=(1,)), {"case": ["orthonormal"]}, trials=(130, 300)),
+    quick=Design(Path(network=(1,)), {"case": ["orthonormal"]}, trials=(102, 300)),
     standard=Design(Path(network=(1,)), {"case": list(CASES)}, trials=(130, 300)),
 )
 def trained(p, rng, device):

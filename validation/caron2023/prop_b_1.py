@@ -194,7 +194,7 @@ def draw(kind, rng, n, p):
 
 
 @experiment(
-    quick=Design(Path(n=(32,), p=150 * n), {"kind": ["sparse"]}, trials=(150, 1200)),
+    quick=Design(Path(n=(32,), p=150 * n), {"kind": ["sparse"]}, trials=(102, 1200)),
     standard=Design(
         Path(n=(1, 32), p=150 * n),
         {"kind": ["sparse", "unequal", "spread", "directions"]},

@@ -111,7 +111,7 @@ NEAREST = {"inputs": ["orthonormal"], "activation": ["rare"], "gamma": [0.3]}
     quick=Design(
         Path(n=(1, 5)),
         {**CELLS, "inputs": ["spread"], "activation": ["relu"], "gamma": [0.3]},
-        trials=(150, 400),
+        trials=(102, 400),
     ),
     standard=Design(
         Path(n=(1, 5, 20)),
@@ -126,7 +126,7 @@ def sizes(p, rng, device):
 
 
 @experiment(
-    quick=Design(Path(n=(2,)), {**CLOSE, "activation": ["relu"]}, trials=(150, 400)),
+    quick=Design(Path(n=(2,)), {**CLOSE, "activation": ["relu"]}, trials=(102, 400)),
     standard=Design(Path(n=(2,)), CLOSE, trials=(150, 400)),
 )
 def close(p, rng, device):
@@ -146,7 +146,10 @@ def likely(p, rng, device):
     return ratios(p, rng, 0.5)
 
 
-@experiment(standard=Design(Path(n=(1,)), NEAREST, trials=(400, 1200)))
+@experiment(
+    quick=Design(Path(n=(1,)), NEAREST, trials=(240, 1200)),
+    standard=Design(Path(n=(1,)), NEAREST, trials=(400, 1200)),
+)
 def nearest(p, rng, device):
     """delta = 0.05, one input, slopes that are mostly 0."""
     return ratios(p, rng, 0.05)

@@ -43,7 +43,7 @@ SINE = (2, "sin", 0.75, 0.3, "orthonormal")
 
 
 @experiment(
-    quick=design(Path(d=(400,)), (120, 180), NTK),
+    quick=design(Path(d=(400,)), (102, 180), NTK),
     standard=design(Path(d=(400,)), (120, 180), NTK, HALF, TILTED, THREE),
     dtype="float32",
 )

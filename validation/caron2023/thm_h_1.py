@@ -87,7 +87,7 @@ def after(run: NodeDescent, at: DescentConvergence, where: Cell) -> float:
 
 
 @experiment(
-    quick=design(Path(d=(400,)), (60, 90), NTK),
+    quick=design(Path(d=(400,)), (50, 90), NTK),
     standard=design(Path(d=(400,)), (60, 90), NTK, MOST),
     dtype="float32",
 )

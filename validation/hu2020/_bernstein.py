@@ -109,7 +109,7 @@ def case(name, width, main, other):
         quick=Design(
             Path(d=(6,), **sizes),
             {"alpha": [0.1], "activation": [main], "data": ["gaussian"]},
-            trials=(1280, 2880),
+            trials=(1020, 2880),
         ),
         standard=Design(
             Path(d=(12, 24), **sizes),

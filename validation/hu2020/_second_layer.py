@@ -156,7 +156,7 @@ CELLS = {"alpha": [0.2], "activation": ["relu", "erf", "softplus"], "data": ["ga
 
 @experiment(
     name="hu2020.second_layer.small",
-    quick=Design(Path(d=(6,), **WIDE), {k: v[:1] for k, v in CELLS.items()}, trials=(1300, 1950)),
+    quick=Design(Path(d=(6,), **WIDE), {k: v[:1] for k, v in CELLS.items()}, trials=(1020, 1950)),
     standard=Design(Path(d=(5,), **WIDE), CELLS, trials=(1300, 1950), only=star),
 )
 def small(p, rng, device):

@@ -62,7 +62,7 @@ def loss(f, y):
 
 @experiment(
     name="hu2020.fig_1",
-    quick=Design(Path(d=(50,), n=1500, m=256, tests=500), {"speed": [20]}, trials=(8, 12)),
+    quick=Design(Path(d=(50,), n=1500, m=256, tests=500), {"speed": [20]}, trials=(8, 8)),
     standard=Design(Path(d=(50,), n=20_000, m=256, tests=2000), {"speed": [20]}, trials=(8, 18)),
     paper=Design(Path(d=(50,), n=20_000, m=256, tests=2000), {"speed": [1]}, trials=(8, 18)),
     dtype="float32",

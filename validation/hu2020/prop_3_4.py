@@ -185,7 +185,7 @@ shares = {
         quick=Design(
             Path(d=(5,), **sizes, even=["m"]),
             {"alpha": [0.2], "activation": ["erf"], "data": ["rademacher"]},
-            trials=(1300, 2700),
+            trials=(1020, 2700),
         ),
         standard=Design(
             Path(d=(5, 7), **sizes, even=["m"]),

@@ -95,7 +95,7 @@ def variance(X, phi, expected, rng):
     quick=Design(
         Path(d=(8,), **TWICE),
         {"alpha": [0.1], "activation": ["relu"], "data": ["gaussian"]},
-        trials=(1300, 2700),
+        trials=(1020, 2700),
     ),
     standard=Design(
         Path(d=(8, 12), **TWICE),

@@ -56,7 +56,7 @@ PRINTED = (MEAN + 1) * SHARE ** (1 / 3) * m + sympy.sqrt(m * sympy.log(n / DELTA
 
 
 @experiment(
-    quick=Design(Path(d=(12,), n=4 * d, m=2 * d), {"activation": ["relu"]}, trials=(1300, 2700)),
+    quick=Design(Path(d=(12,), n=4 * d, m=2 * d), {"activation": ["relu"]}, trials=(1020, 2700)),
     standard=Design(Path(d=(12, 24), n=4 * d, m=2 * d), {"activation": ["relu"]}, trials=(1300, 4050)),
 )
 def counts(p, rng, device):
@@ -74,7 +74,7 @@ def counts(p, rng, device):
 
 
 @experiment(
-    quick=Design(Path(d=(4,), n=6 * d, m=100), {"activation": ["relu"]}, trials=(1300, 2700)),
+    quick=Design(Path(d=(4,), n=6 * d, m=100), {"activation": ["relu"]}, trials=(1020, 2700)),
     standard=Design(Path(d=(6, 12), n=6 * d, m=200), {"activation": ["relu"]}, trials=(1300, 4050)),
 )
 def most_flips(p, rng, device):

@@ -71,7 +71,7 @@ def lean(cell):
     quick=Design(
         Path(d=(8,), **SIZES),
         {"alpha": [0.1], "activation": ["erf"], "data": ["gaussian"]},
-        trials=(1300, 2700),
+        trials=(1020, 2700),
     ),
     standard=Design(
         Path(d=(8, 16), **SIZES),

@@ -63,7 +63,7 @@ def norms(trace):
     quick=Design(
         Path(d=(8,), **NARROW),
         {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian"]},
-        trials=(1300, 2700),
+        trials=(1020, 2700),
     ),
     standard=Design(
         Path(d=(8, 16), **NARROW),

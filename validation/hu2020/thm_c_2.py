@@ -130,7 +130,7 @@ def movement_longer(seed, kind, size, deviation, rate, room):
 
 
 @experiment(
-    quick=Design(Path(m=(8,)), {"deviation": [0.01]}, trials=(1300, 2700)),
+    quick=Design(Path(m=(8,)), {"deviation": [0.01]}, trials=(1020, 2700)),
     standard=Design(Path(m=(6, 12)), {"deviation": [0.001, 0.01]}, trials=(1300, 2700)),
 )
 def measured(p, rng, device):

@@ -67,7 +67,7 @@ def norms(trace):
     quick=Design(
         Path(d=(4,), **SIZES),
         {"alpha": [0.2], "activation": ["erf"], "data": ["gaussian"]},
-        trials=(1300, 2700),
+        trials=(1020, 2700),
     ),
     standard=Design(
         Path(d=(5, 8), **SIZES),
