@@ -7,6 +7,8 @@ import torch
 
 from whp import kernels as k
 from whp import linalg
+from whp.kernels.expected_operator import ExpectedOperator
+from whp.kernels.matrix_free import LinearOperator, TangentOperator
 
 SMOOTH, FORMULA, BENT = "tanh", "erf", "relu"
 MOMENT = 1.0
@@ -95,6 +97,19 @@ def test_convolutional_kernels(pooling, padding, train, compare):
 
 def test_the_reference_of_convolutional_kernels(compare):
     compare(lambda i: k.cntk_tensors(i.images[0], i.images[1], layers=2).kernel("average"))
+
+
+OPERATORS = {
+    "tangent": lambda i, phi: TangentOperator(i.X, i.W, phi, (1.0, 0.5)),
+    "linear": lambda i, phi: LinearOperator(i.X, phi, MOMENT, (1.0, 0.5)),
+    "expected": lambda i, phi: ExpectedOperator(i.X, phi, (1.0, 0.5)),
+    "difference": lambda i, phi: TangentOperator(i.X, i.W, phi) - ExpectedOperator(i.X, phi),
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_products_without_the_matrix(name, compare):
+    compare(lambda i: each(i, lambda i, phi: OPERATORS[name](i, phi).matmat(i.normal("V", 70, 3))))
 
 
 # Its float64 iterations, by which the two sides of a norm are found, take the rounding of the products in.
