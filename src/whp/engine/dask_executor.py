@@ -11,20 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import pickle
 import threading
 import time
 import uuid
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager, suppress
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from whp.engine import remote
-from whp.engine.executors import TrialExecutor, worker_environment
+from whp.engine.executors import TrialExecutor, interrupts_held, worker_environment
 from whp.engine.worker import Task
 from whp.errors import ExecutorError, UsageError, WhpError
 
@@ -36,6 +38,8 @@ WORKERS = 300.0  # seconds to wait where there is no worker: a queue of jobs is 
 PULSE = 1.0  # seconds between questions to the scheduler
 CLOSE = 5.0  # seconds for each step of saying goodbye
 KEPT = "what was measured is kept, and the same command goes on"
+PARCELS = 2  # in flight for each thread of a worker
+GATHER = 0.003  # seconds in which tasks come together to a parcel
 LOSSES = 5  # times that Dask may give up a task, each after it has lost some workers
 
 
@@ -57,8 +61,10 @@ class DaskExecutor(TrialExecutor):
         If the scheduler cannot be reached, no worker comes, or one has other versions.
     """
 
-    ahead = 2
-    slice_seconds = 60.0
+    # A parcel to Dask has up to four tasks, so about a minute of work: to send one takes some hundredths of
+    # a second, longer than a first trial.
+    ahead = 4 * PARCELS
+    slice_seconds = 15.0
 
     def __init__(self, address: str = "", *, local: int = 0) -> None:
         try:
@@ -73,15 +79,18 @@ class DaskExecutor(TrialExecutor):
         self._files: dict[Path, bytes] = {}
         self._versions = remote.versions()
         self._waiting: set[Future[Any]] = set()
+        self._queue: deque[tuple[Future[Any], Task, tuple[bytes, float]]] = deque()
+        self._flying = 0
         self._lost: ExecutorError | None = None
         self._client: Any = None
         self._opened: Future[None] = Future()
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="dask", daemon=True)
-        self._thread.start()
         try:
-            self._opened.result()
+            with interrupts_held() if local else nullcontext():  # workers of ours inherit that
+                self._thread.start()
+                self._opened.result()
         except BaseException:
             self.shutdown(cancel_futures=True)
             raise
@@ -95,28 +104,49 @@ class DaskExecutor(TrialExecutor):
             If the cluster has been lost.
         """
         (task,) = args
-        parcel = self._parcel(fn, task)
         if self._lost is not None:
             raise self._lost
         future: Future[T] = Future()
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
-        asyncio.run_coroutine_threadsafe(self._follow(future, parcel), self._loop)
+        call = pickle.dumps((fn, replace(task, home=Path(task.home).name)))
+        with suppress(RuntimeError):  # the loop has just ended
+            self._loop.call_soon_threadsafe(self._enqueue, future, task, (call, task.patience))
+        if self._lost is not None:  # in the meantime: nobody else would say so
+            _settle(future, error=self._lost)
         return future
 
-    def _parcel(self, fn: Callable[..., Any], task: Task) -> remote.Parcel:
+    def _enqueue(self, future: Future[Any], task: Task, call: tuple[bytes, float]) -> None:
+        self._queue.append((future, task, call))
+        self._loop.call_later(GATHER, self._send)
+
+    def _send(self) -> None:
+        """Send what waits while workers have room: in parcels of a fair share, one folder and device each."""
+        while self._queue and self._flying < PARCELS * self.jobs:
+            share = math.ceil(len(self._queue) / (PARCELS * self.jobs))
+            group = [self._queue.popleft()]
+            first = group[0][1]
+            while self._queue and len(group) < min(share, self.ahead // PARCELS):
+                task = self._queue[0][1]
+                if (Path(task.home).parent, task.device) != (Path(first.home).parent, first.device):
+                    break
+                group.append(self._queue.popleft())
+            self._flying += 1
+            parcel = self._parcel(first, tuple(call for _, _, call in group))
+            self._loop.create_task(self._follow([future for future, _, _ in group], parcel))
+
+    def _parcel(self, task: Task, calls: tuple[tuple[bytes, float], ...]) -> remote.Parcel:
         folder = Path(task.home).parent
         if folder not in self._files:  # once: an edit during the run does not reach the workers
             self._files[folder] = remote.pack(folder)
         return remote.Parcel(
             session=self._session,
-            call=pickle.dumps((fn, replace(task, home=Path(task.home).name))),
+            calls=calls,
             folder=folder.name,
             files=self._files[folder],
             environment=self._environment,
             versions=self._versions,
             device=task.device,
-            patience=task.patience,
         )
 
     def seconds(self, future: Future[Any]) -> float:
@@ -176,7 +206,7 @@ class DaskExecutor(TrialExecutor):
             cluster = await LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=self._local,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address=":0",
                 silence_logs=logging.CRITICAL,
                 asynchronous=True,
             )
@@ -239,26 +269,36 @@ class DaskExecutor(TrialExecutor):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), PULSE)
 
-    async def _follow(self, future: Future[Any], parcel: remote.Parcel) -> None:
-        """Have a task made, again where its worker was lost."""
+    async def _follow(self, futures: list[Future[Any]], parcel: remote.Parcel) -> None:
+        """Have tasks made, again where their worker was lost, and give their room to others."""
+        try:
+            answers = await self._answers(parcel)
+        except Exception as error:
+            answers = [(False, error)] * len(futures)
+        for future, (good, value) in zip(futures, answers, strict=True):
+            if good:
+                _settle(future, value)
+            else:
+                _settle(future, error=value)
+        self._flying -= 1
+        self._send()
+
+    async def _answers(self, parcel: remote.Parcel) -> list[tuple[bool, Any]]:
         from distributed import KilledWorker
 
         for _ in range(LOSSES):
             sent = self._client.submit(remote.perform, parcel, pure=False, key=f"whp-{uuid.uuid4().hex}")
             try:
-                result = await sent
+                answers: list[tuple[bool, Any]] = await sent
+                return answers
             except KilledWorker:
                 continue  # trials have processes of their own: that the worker died is not their fault
             except (CancelledError, OSError, TimeoutError):
                 self._lose(self._gone())
-            except Exception as error:
-                _settle(future, error=error)
-            else:
-                _settle(future, result)
-            return
-        self._lose(
-            ExecutorError(f"workers must live, got {LOSSES} times that several died at one task; {KEPT}")
-        )
+                raise self._gone() from None
+        lost = ExecutorError(f"workers must live, got {LOSSES} times that several died at one task; {KEPT}")
+        self._lose(lost)
+        raise lost
 
     def _gone(self) -> ExecutorError:
         return ExecutorError(f"{self._name} must stay reachable, got no connection to it any more; {KEPT}")
@@ -289,12 +329,12 @@ class DaskExecutor(TrialExecutor):
 
 
 def _settle(future: Future[Any], result: Any = None, error: BaseException | None = None) -> None:
-    if future.done():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+    """Give a future its outcome; the first one stands."""
+    with suppress(InvalidStateError):
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
 
 
 @contextmanager

@@ -108,7 +108,7 @@ class _Worker:
         self.process: psutil.Process | None = None
         self.ready_at = float("inf")
         self.tasks: list[Future[Any]] = []
-        with _interrupts_held():
+        with interrupts_held():
             self.ready = self.pool.submit(os.getpid)
         self.ready.add_done_callback(self._note_ready)
 
@@ -227,7 +227,7 @@ def _set_environment(values: Mapping[str, str]) -> Callable[[], None]:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Start children deaf to Ctrl-C: they would print a traceback while they still import."""
     if threading.current_thread() is not threading.main_thread():
         yield

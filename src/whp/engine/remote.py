@@ -46,14 +46,14 @@ class StuckError(BrokenExecutor):
 
 @dataclass(frozen=True)
 class Parcel:
-    """A task and everything that its process needs, as sent to a worker.
+    """Tasks and everything that their process needs, as sent to a worker.
 
     Attributes
     ----------
     session : str
         Of the coordinator, which may call off all that it has sent.
-    call : bytes
-        Pickled function and task.
+    calls : tuple of (bytes, float)
+        Pickled function and task of each, and the seconds after which its process is taken to be stuck.
     folder, files : str, bytes
         Name and contents of the folder of the claim file, by :func:`pack`.
     environment : mapping
@@ -61,19 +61,16 @@ class Parcel:
     versions : mapping
         What :func:`versions` says at the coordinator.
     device : str
-        Where the task computes.
-    patience : float
-        Seconds after which the process is taken to be stuck.
+        Where the tasks compute.
     """
 
     session: str
-    call: bytes
+    calls: tuple[tuple[bytes, float], ...]
     folder: str
     files: bytes
     environment: Mapping[str, str]
     versions: Mapping[str, str]
     device: str
-    patience: float
 
 
 def versions() -> dict[str, str]:
@@ -160,37 +157,50 @@ class _Child:
 _lock = threading.Lock()
 _idle: list[_Child] = []
 _busy: list[_Child] = []
+_ended: set[str] = set()
 _folders: dict[tuple[str, bytes], Path] = {}  # session and files: where they were written
 
 
-def perform(parcel: Parcel) -> Any:
-    """Run a task in a child process, in a worker's thread.
+def perform(parcel: Parcel) -> list[tuple[bool, Any]]:
+    """Run tasks in a child process, in a worker's thread.
+
+    Returns
+    -------
+    list of (bool, object)
+        Whether each has succeeded, and its result or error: BrokenExecutor where its process died or
+        was stuck.
 
     Raises
     ------
     ExecutorError
-        If this worker must not run it: it has other versions, or no such device.
-    BrokenExecutor
-        If the process died or was stuck.
+        If this worker must not run them: it has other versions, or no such device.
     """
     folder = _unpack(parcel)
+    answers: list[tuple[bool, Any]] = []
+    for call, patience in parcel.calls:
+        try:
+            answers.append(_perform(parcel, (call, str(folder), parcel.device), patience))
+        except BrokenExecutor as loss:
+            answers.append((False, loss))
+    return answers
+
+
+def _perform(parcel: Parcel, message: tuple[Any, ...], patience: float) -> tuple[bool, Any]:
     child = _take(parcel)
     try:
-        good, value = child.call((parcel.call, str(folder), parcel.device), parcel.patience)
+        return child.call(message, patience)
     finally:
         with _lock:
             if child in _busy:
                 _busy.remove(child)
                 if child.alive:
                     _idle.append(child)
-    if good:
-        return value
-    raise value
 
 
 def stop(session: str) -> None:
     """End the processes that are at work for a session, and remove its files."""
     with _lock:
+        _ended.add(session)
         for child in [child for child in _busy if child.session == session]:
             _busy.remove(child)
             child.kill()
@@ -201,6 +211,8 @@ def stop(session: str) -> None:
 def _take(parcel: Parcel) -> _Child:
     """An idle child with the same code and environment, or a new one."""
     with _lock:
+        if parcel.session in _ended:
+            raise BrokenExecutor("session must go on, got one that has ended")
         _idle[:] = [child for child in _idle if child.alive]
         fit = (c for c in _idle if c.versions == parcel.versions and c.environment == parcel.environment)
         child = next(fit, None)

@@ -70,7 +70,7 @@ def test_limits_hold_on_a_worker_and_a_process_that_dies_is_not_its_worker(clust
 
 def test_tasks_are_long_and_nothing_stays_behind(cluster, toy):
     with make_executor(cluster.name, None, "cpu") as workers:
-        assert (workers.jobs, workers.ahead, workers.slice_seconds) == (2, 2, 60.0)
+        assert (workers.jobs, workers.ahead, workers.slice_seconds) == (2, 8, 15.0)
     assert LocalProcesses.slice_seconds == SerialExecutor.slice_seconds == 0.5
     with pytest.raises(ExecutorError, match="shut down"):
         workers.submit(print, _task(toy))
