@@ -33,7 +33,7 @@ def in_place(i, phi):
     return (
         k.subtract_linear_kernel_(K.clone(), X, 0.5, 0.2),
         k.subtract_gram_(K.clone(), X),
-        k.subtract_deep_linear_kernel_(K.clone(), X, k.deep_taylor(phi, 3), MOMENT),
+        k.subtract_deep_linear_kernel_(K.clone(), X, k.deep_taylor(phi, 2), MOMENT),
     )
 
 
@@ -53,8 +53,8 @@ BY_ACTIVATION = {
     "combined features": lambda i, phi: k.combined_features(i.X, phi, MOMENT, (0.5, 1.0)),
     "linear kernel": lambda i, phi: k.linear_kernel(i.X, phi, MOMENT, (1.0, 1.0)),
     "norm feature": lambda i, phi: k.norm_feature(i.X, phi),
-    "deep, arora2019": lambda i, phi: k.fc_ntk(i.X / 3, phi, 3),
-    "deep, two sides": lambda i, phi: k.fc_kernels(i.X[:30] / 3, phi, 2, Z=i.X[20:] / 3),
+    "deep, arora2019": lambda i, phi: k.fc_ntk(i.X[:12] / 3, phi, 2),
+    "deep, two sides": lambda i, phi: k.fc_kernels(i.X[:7] / 3, phi, 2, Z=i.X[5:12] / 3),
     "one-dimensional network": one_dimensional,
     "mean ntg": lambda i, phi: k.mean_ntg(i.X[:6], phi),
 }
@@ -74,7 +74,7 @@ def test_activations(compare):
 
 
 def test_deep_kernels_and_expansions(compare):
-    compare(lambda i: k.deep_ntks(i.X / 3, k.activation(SMOOTH), [2, 3], strip=32))
+    compare(lambda i: k.deep_ntks(i.X[:12] / 3, k.activation(SMOOTH), [2, 3], strip=8))
     compare(lambda i: in_place(i, k.activation(SMOOTH)))
     compare(lambda i: k.taylor_terms(i.X, k.activation(FORMULA), MOMENT))
     compare(lambda i: k.second_layer_taylor_terms(i.X, k.activation(FORMULA), MOMENT))
