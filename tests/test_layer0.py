@@ -12,6 +12,7 @@ from whp import errors
 from whp.devices import as_dtype, resolve_device
 from whp.errors import (
     ClaimError,
+    ExecutorError,
     InputError,
     LedgerError,
     MeasurementError,
@@ -39,9 +40,10 @@ class TestErrors:
             OutputError,
             MeasurementError,
             ResourceError,
+            ExecutorError,
         ]
         assert all(issubclass(kind, WhpError) for kind in kinds)
-        assert {kind.exit_code for kind in kinds} == {1, 2}
+        assert {kind.exit_code for kind in kinds} == {1, 2, 4}
         found = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, Exception)]
         assert set(found) == {WhpError, *kinds}
 

@@ -22,9 +22,9 @@ from whp.kernels.fast_arccos import (
     S6,
     S7,
     arccos_factor,
-    compiled,
     lift_factor,
 )
+from whp.vectors import compiled
 
 Array32 = npt.NDArray[np.float32]
 
