@@ -101,9 +101,9 @@ def run_large(context: Context) -> Measurement:
     return Measurement(figures, {"whp": [seconds]}, sizes, facts)
 
 
-def run_agreement(context: Context) -> Measurement:
+def run_agreement(context: Context, sizes: dict[str, int] = DENSE) -> Measurement:
     """The norm of Theta_1 - Theta^lin1 by its products and as a matrix, from the same starts."""
-    sizes = TINY if context.small else DENSE
+    sizes = TINY if context.small else sizes
     X, W, act = drawn(sizes, context.device)
     norms: dict[str, float] = {}
     seconds = {}
