@@ -14,7 +14,7 @@ from whp.cli import main
 from whp.engine import choice, dask_executor, remote
 from whp.engine.choice import check_executor, make_executor
 from whp.engine.environment import available_cores
-from whp.engine.executors import LocalProcesses, SerialExecutor
+from whp.engine.executors import LocalProcesses, SerialExecutor, worker_environment
 from whp.engine.ledger import Ledger
 from whp.errors import ExecutorError, UsageError
 
@@ -66,6 +66,15 @@ def test_limits_hold_on_a_worker_and_a_process_that_dies_is_not_its_worker(clust
     }
     threads = [value for key, (_, value, *_) in kept(toy).items() if key[1] == "toy.threads.threads"]
     assert threads == ['{"value": 2.0}'] * 2
+
+
+def test_a_child_has_the_environment_of_a_local_worker(monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")  # as every nanny sets it
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    found = remote.child_environment(worker_environment())
+    assert "MALLOC_TRIM_THRESHOLD_" not in found
+    assert (found["OMP_NUM_THREADS"], found["PYTHONHASHSEED"], found["HOME"]) == ("1", "0", "/home/somebody")
 
 
 def test_tasks_are_long_and_nothing_stays_behind(cluster, toy):
