@@ -70,6 +70,21 @@ def test_untimed_points_go_first_the_largest_before_the_others_then_the_longest(
     assert (spent, total) == (70.0, 280.0)
 
 
+def test_tasks_become_short_towards_the_end(cells):
+    schedule = Schedule(cells)
+    for cell in cells:
+        for each in cell.lanes:
+            each.add(0, ok(0.6))
+            each.want(11)  # 6 lanes of 10 trials, 36 s of work
+    assert schedule.slice(2, 60.0) == pytest.approx(9.0)  # half of what each of two workers would get
+    assert schedule.slice(2, 0.5) == 0.5
+    assert cells[0].lanes[0].take(schedule.slice(2, 2.0)) == (1, 2, 3)
+    for cell in cells:
+        for each in cell.lanes:
+            each.want(1)
+    assert schedule.slice(2, 60.0) == 0.1
+
+
 def test_a_cell_wants_what_its_next_look_needs_and_nothing_when_closed(cells):
     cell = cells[0]
     assert (cell.wanted, cell.complete, cell.most) == (4, False, 30)

@@ -13,6 +13,7 @@ from whp.claims.path import Point, Value
 from whp.engine.ledger import Stream
 from whp.engine.worker import SLICE, Task
 
+SHORTEST = 0.1  # seconds of work that a task should have at least, where its lane has so much
 RETRIES = 2  # of a trial whose worker was lost
 
 
@@ -177,15 +178,13 @@ class Schedule:
         Half of what every worker would get: towards the end tasks become short, and no worker waits for
         the last one of another.
         """
-        if longest <= SLICE:
-            return longest
         waiting = math.fsum(
             len(lane.waiting) * (lane.mean_seconds or 0.0)
             for cell in self.cells
             if not cell.closed
             for lane in cell.lanes
         )
-        return min(longest, max(SLICE, waiting / (2 * workers)))
+        return min(longest, max(SHORTEST, waiting / (2 * workers)))
 
     def progress(self) -> tuple[int, int, float, float, bool]:
         """Trials done and planned, their seconds done and planned, and whether all are timed."""
