@@ -21,7 +21,8 @@ from whp.engine.runner import run
 # Of the quick profile: trials of milliseconds and of a tenth of a second, in many cells and in few.
 CLAIMS = ("hu2020.prop_3_4", "hu2020.thm_d_1_train", "hu2020.prop_d_4", "hu2020.lemma_d_13")
 SMALL = ("hu2020.claim_3_1_norms",)
-TRIALS, SMALL_TRIALS = 12, 2
+# A quarter of a minute for one process: what a run does before its first trial takes some tenths of a second.
+TRIALS, SMALL_TRIALS = 20, 2
 SIDES = {
     "one process": ("processes", 1),
     "two processes": ("processes", 2),
