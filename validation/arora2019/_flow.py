@@ -179,7 +179,7 @@ def shallow(p, rng, device):
 
 @experiment(
     name="arora2019.training.deep",
-    quick=Design(Path(m=geometric(32, 1024, 5)), {"layers": [2]}, (18, 41)),
+    quick=Design(Path(m=geometric(32, 1024, 5)), {"layers": [2]}, (18, 61)),
     standard=Design(Path(m=powers_of_two(6, 11)), {"layers": [2]}, (12, 61)),
     paper=Design(Path(m=powers_of_two(7, 12)), {"layers": [2, 3, 4]}, (12, 41)),
     dtype="float32",

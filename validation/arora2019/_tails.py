@@ -89,7 +89,7 @@ def given(event, level):
 
 @experiment(
     name="arora2019.tails.even",
-    quick=Design(Path(d=(100,)), {"cosine": [-0.9], "norm": [1.0, 0.01]}, trials=(530, 1600)),
+    quick=Design(Path(d=(100,)), {"cosine": [-0.9], "norm": [1.0, 0.01]}, trials=(700, 1600)),
     standard=Design(
         Path(d=(100, 300)),
         {"cosine": [-0.9, 0.5], "norm": [1.0, 0.01]},

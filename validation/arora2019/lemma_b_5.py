@@ -156,7 +156,7 @@ corrected = claim(
             "square": Twin("e_1^2 in place of e_1", experiment=search(law_square, given=LAW, shrink=False)),
             "two fifths": Twin(
                 "two fifths of e_1; 0.45 would do for small e_1",
-                experiment=search(law_share, given=LAW, shrink=False),
+                experiment=search(law_share, given=LAW, examples=(200, 500, 5000), shrink=False),
             ),
             "nine tenths": Twin(
                 "nine tenths of the root", experiment=search(law_root, given=LAW, shrink=False)

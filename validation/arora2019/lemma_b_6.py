@@ -107,7 +107,8 @@ lemma = claim(
         twins={
             "root": Twin("0.85 of the root", experiment=search(law_root, given=LAYERED, shrink=False)),
             "two fifths": Twin(
-                "two fifths of e_1", experiment=search(law_share, given=LAYERED, shrink=False)
+                "two fifths of e_1",
+                experiment=search(law_share, given=LAYERED, examples=(200, 500, 5000), shrink=False),
             ),
         },
     ),

@@ -17,7 +17,7 @@ from whp.kernels.cntk_reference import Padding, Pooling, Train
 from whp.memory import rows_that_fit, with_smaller_blocks
 
 # Entries of a tensor that is handled at once: on a CPU it should stay in cache.
-ENTRIES = {"cpu": 1 << 17, "cuda": 1 << 25}
+CPU_ENTRIES, CUDA_ENTRIES = 1 << 17, 1 << 25
 # Bytes that an entry takes with all that is held beside it: a dozen numbers in float64.
 BYTES = 96
 # Rounding of a correlation: duplicate patches then have angle 0 and not its square root.
@@ -77,8 +77,9 @@ def torch_cntk(
     n, m = len(left[0]), len(right[0])
     entries = X[0, 0].numel() ** (2 if pooling == "average" else 1)
     what = f"convolutional kernels of {entries} entries"
-    most = max(1, ENTRIES[X.device.type] // entries)
-    fit = rows_that_fit(X.device, BYTES * entries, default=most, what=what)
+    most = max(1, (CPU_ENTRIES if X.device.type == "cpu" else CUDA_ENTRIES) // entries)
+    # On the device "meta" there are sizes without numbers, which take no memory.
+    fit = most if X.is_meta else rows_that_fit(X.device, BYTES * entries, default=most, what=what)
 
     def all_pairs(pairs: int) -> torch.Tensor:
         wide = min(m, pairs)
