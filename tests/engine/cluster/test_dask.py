@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 import socket
 
 import numpy as np
@@ -99,7 +100,7 @@ def other_numpy(tmp_path):
     (tmp_path / "numpy-1.99.dist-info" / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: numpy\nVersion: 1.99\n"
     )
-    return {"PYTHONPATH": str(tmp_path)}
+    return {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
 
 
 @pytest.mark.slow
