@@ -59,7 +59,7 @@ def bench(
     something was not measured.
     """
     from whp.benchmarks import thread_limits
-    from whp.engine.environment import available_cores
+    from whp.engine.environment import available_cores, named_route
 
     require(threads is None or threads >= 1, "--threads", "at least 1", threads, UsageError)
     require(rounds >= 1, "--rounds", "at least 1", rounds, UsageError)
@@ -73,6 +73,7 @@ def bench(
         from whp.devices import resolve_device
         from whp.report.writer import check_writable
 
+        named_route()
         where = str(resolve_device(device))
         works = select(names, where)
         console = make_console()

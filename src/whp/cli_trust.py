@@ -85,9 +85,10 @@ def calibrate(
     from whp.calibration.study import Standing, select_cells
     from whp.calibration.table import calibration_record, summary
     from whp.console import make_console, say
-    from whp.engine.environment import available_cores, environment
+    from whp.engine.environment import available_cores, environment, named_route
     from whp.report.writer import check_writable
 
+    named_route()
     cells = select_cells(study or ())
     whole = profile == "full" and not study
     out = out or Path("reports") / ("calibration" if whole else "run-calibration")

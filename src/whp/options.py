@@ -81,15 +81,17 @@ EXECUTOR = "auto"
 def check_options(
     profile: str, jobs: int | None, seed: int | None, alpha: float, executor: str = EXECUTOR
 ) -> None:
-    """What can be said of the options before anything slow is done."""
+    """What can be said of the options, and of ``WHP_PRODUCT``, before anything slow is done."""
     from whp.claims import PROFILES
     from whp.engine.choice import check_executor
+    from whp.engine.environment import named_route
 
     require(profile in PROFILES, "--profile", f"one of {', '.join(PROFILES)}", profile, UsageError)
     require(jobs is None or jobs >= 1, "--jobs", "at least 1", jobs, UsageError)
     require(seed is None or seed >= 0, "--seed", "a non-negative integer", seed, UsageError)
     require(0 < alpha < 0.5, "--alpha", "in (0, 0.5)", alpha, UsageError)
     check_executor(executor, jobs)
+    named_route()
 
 
 def broken_code(found: Discovery) -> int:

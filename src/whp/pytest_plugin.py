@@ -66,6 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
     places = (*asked, *(place.resolve() for place in config.getini("whp_claims")))
     if not places:
         return
+    from whp.engine.environment import named_route
+    from whp.errors import WhpError
+
     settings = Settings(places, config.getoption("--whp-profile"), config.getoption("--whp-seed"))
     for place in places:
         if not place.exists():
@@ -74,6 +77,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--whp-profile must be quick, standard or paper, got {settings.profile!r}")
     if settings.seed < 0:
         raise pytest.UsageError(f"--whp-seed must be a non-negative integer, got {settings.seed}")
+    try:
+        named_route()
+    except WhpError as error:
+        raise pytest.UsageError(str(error)) from error
     config.stash[SETTINGS] = settings
     config.stash[RECORDS] = {}
     config.stash[BROKEN] = {}

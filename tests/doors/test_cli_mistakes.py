@@ -91,6 +91,25 @@ def test_a_mistake_is_one_sentence(desk, whp, case):
     assert contents(desk) == before  # ledger and others untouched, and nothing was measured
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run demo/good.py",
+        "plan demo/good.py",
+        "twins demo/good.py",
+        "repeat demo/good.py",
+        "calibrate",
+        "bench",
+    ],
+)
+def test_an_unknown_route_of_products_is_refused_before_anything_starts(desk, whp, monkeypatch, words):
+    monkeypatch.setenv("WHP_PRODUCT", "bogus")
+    before = contents(desk)
+    said = whp(*words.split())
+    assert (said.code, said.out, contents(desk)) == (2, "", before)
+    assert said.err == "whp: WHP_PRODUCT must be one of torch, onednn, numpy, got 'bogus'\n"
+
+
 def test_a_mistake_is_told_from_a_success(desk, whp):
     # The checks above can fail: the same call without the mistake says nothing on stderr.
     said = whp("list", "demo")

@@ -93,6 +93,13 @@ def test_wrong_options_are_usage_errors(tmp_path, words, sentence):
     assert "Traceback" not in out
 
 
+def test_an_unknown_route_of_products_is_a_usage_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("WHP_PRODUCT", "bogus")
+    code, out = run_pytest(tmp_path, "--whp", ".")
+    assert code == 4
+    assert "WHP_PRODUCT must be one of torch, onednn, numpy, got 'bogus'" in out
+
+
 def test_the_ini_option_adds_claims_to_the_tests(session, tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_own.py").write_text("def test_own(): pass\n")

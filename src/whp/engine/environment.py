@@ -41,8 +41,22 @@ def product_route() -> str:
 
     Executors hand it to their workers, wherever these are, so that numbers do
     not depend on where a trial is made.
+
+    Raises
+    ------
+    UsageError
+        If there is no route of that name here.
     """
-    return os.environ.get(PRODUCT) or _fastest_route()
+    return named_route() or _fastest_route()
+
+
+def named_route() -> str | None:
+    """Return the route that ``WHP_PRODUCT`` names, if it does; raises as `product_route` does."""
+    if not os.environ.get(PRODUCT):
+        return None
+    from whp.linalg.products import current_route
+
+    return current_route()
 
 
 @cache
