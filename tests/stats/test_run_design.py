@@ -17,6 +17,7 @@ from whp.stats import (
     t_limits,
     trials_needed,
 )
+from whp.stats import design as design_module
 
 RUNS = 20_000
 # Five standard deviations: a share of RUNS is further from its probability with probability below 1e-6.
@@ -123,3 +124,22 @@ def test_bernoulli_detectable_edges():
 def test_bad_input_is_named(call, text):
     with pytest.raises(InputError, match=text):
         call()
+
+
+def test_tiny_deviations_need_fewest_trials():
+    # Beyond the reach of scipy's noncentral t, where it gives NaN.
+    fewest = trials_needed(1e-6, 1.0, 1e-3)
+    assert fewest == trials_needed(1e-10, 1.0, 1e-3) == trials_needed(1e-300, 1e300, 1e-3) == 5
+    assert trials_needed(1e300, 1e-300, 1e-3, limit=1000) is None
+
+
+def test_power_goes_on_smoothly_where_effects_are_large():
+    there = design_module.LARGE_EFFECT
+    for share in (0.5, 0.9, 1.3):
+        powers = []
+        for effect in (there * (1 - 1e-9), there * (1 + 1e-9)):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(design_module, "t_half_width_factor", lambda *_, e=effect * share: e)
+                powers.append(design_module._power(effect, 5, 1e-3, 1.0))
+        assert powers[0] == pytest.approx(powers[1], rel=1e-5)
+        assert 0 < powers[0] < 1

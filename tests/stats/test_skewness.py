@@ -52,6 +52,25 @@ def test_numbers_and_words():
     assert all(member.advice.endswith(".") for member in Shape)
 
 
+@pytest.mark.parametrize("scale", [1e-307, 1e-100, 1e-3, 1e104, 1e200, 1e306])
+def test_the_unit_of_the_values_does_not_matter(scale):
+    rng = generator(0, "unit")
+    for x in (rng.normal(size=30), rng.exponential(size=40), rng.standard_t(2, size=60)):
+        here, there = skewness_check(x), skewness_check(scale * x)
+        assert there.shape is here.shape
+        assert there.skewness == pytest.approx(here.skewness, rel=1e-9)
+        assert there.excess_kurtosis == pytest.approx(here.excess_kurtosis, rel=1e-9)
+
+
+def test_the_ends_of_the_range_of_floats():
+    whole = np.arange(30.0) ** 3  # subnormal numbers are multiples of the least
+    assert skewness_check(5e-324 * whole) == skewness_check(whole)
+    assert skewness_check([1.7e308, -1.7e308] * 10).skewness == 0.0
+    assert skewness_check([5e-324] * 10).shape is Shape.CONSTANT
+    assert skewness_check([0.0] * 10).shape is Shape.CONSTANT
+    assert skewness_check([0.0] * 9 + [5e-324]).skewness == pytest.approx(np.sqrt(10))
+
+
 def test_bad_input_is_named():
     with pytest.raises(InputError, match="x must be one-dimensional and not empty"):
         skewness_check([])

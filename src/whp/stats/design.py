@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import betaincinv
+from scipy.special import betaincinv, chdtr
 from scipy.stats import binom, nct
 
 from whp.errors import require
@@ -34,6 +34,11 @@ def _smallest(enough: Callable[[int], bool], start: int, limit: int) -> int | No
     return high
 
 
+# From here on only sd_unbiased matters for the noncentral t, to about 1e-6; scipy's series for it is wrong
+# by percents from 1e5 on, and NaN further on.
+LARGE_EFFECT = 1e3
+
+
 def _power(effect: float, n: int, alpha: float, c2: float) -> float:
     """Chance that one end of the t-sequence is within ``effect`` standard deviations of the mean.
 
@@ -43,6 +48,8 @@ def _power(effect: float, n: int, alpha: float, c2: float) -> float:
     factor = t_half_width_factor(n, alpha, c2)
     if math.isinf(factor):
         return 0.0
+    if effect > LARGE_EFFECT:
+        return float(chdtr(n - 1, (effect / factor) ** 2 * n))
     return float(nct.sf(factor * math.sqrt(n - 1), n - 1, effect * math.sqrt(n)))
 
 
