@@ -60,6 +60,34 @@ def test_erf_and_its_slope_are_right_to_rounding(z):
     assert erf(np.float32(0), gauss(np.float32(0))) == 0.0
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_erf_keeps_its_digits_near_zero(sign):
+    z = sign * np.concatenate((np.geomspace(1e-30, 10, 20_000), np.linspace(0.7, 0.8, 2000))).astype("f")
+    values = np.array([erf(entry, gauss(entry)) for entry in z])
+    assert np.abs(values / exact_erf(z.astype("d")) - 1).max() < 3e-7
+
+
+@pytest.mark.parametrize("rates", [(0.7, 0.0), (0.7, 0.3)], ids=["first", "both"])
+def test_small_inputs_keep_their_digits(rates):
+    # Outputs of steps of descent of about 1e-4, against automatic differentiation in float64.
+    X, y, W, v = network(300, 11, 26)
+    X, y = 1e-4 * X, 1e-4 * y
+    state = TwoLayerDescent(X, y, W, v, activation("erf"), *rates)
+    weights = [W.double().requires_grad_(), v.double().requires_grad_()]
+    for at in range(6):
+        hidden = torch.erf(X.double() @ weights[0].T / math.sqrt(11))
+        outputs = hidden @ weights[1] / math.sqrt(26)
+        state.evaluate()
+        if at:
+            assert error(state.outputs.double(), outputs.detach()) < 1e-6
+        loss = ((outputs - y.double()) ** 2).sum() / (2 * len(y))
+        slopes = torch.autograd.grad(loss, weights)
+        state.update()
+        with torch.no_grad():
+            for weight, slope, rate in zip(weights, slopes, rates, strict=True):
+                weight -= rate * slope
+
+
 @pytest.mark.parametrize("phi", ACTIVATIONS, ids=lambda phi: phi.name)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("rates", [(0.7, 0.0), (0.0, 0.3), (0.7, 0.3)], ids=["first", "second", "both"])
