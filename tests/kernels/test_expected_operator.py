@@ -59,7 +59,7 @@ class TestProducts:
         operator = ExpectedOperator(X, act, rates)
         error = (operator.matmat(V).double() - dense(X, act, rates) @ V.double()).norm(dim=0).max()
         assert float(error) <= operator.rounding
-        assert operator.rounding < (1e-3 if dtype == torch.float32 else 1e-7)
+        assert operator.rounding < (2e-3 if dtype == torch.float32 else 1e-7)
         other = ExpectedOperator(X.flip(0), act, rates).matmat(V)  # and the comparison can fail
         assert float((other.double() - dense(X, act, rates) @ V.double()).norm()) > 10 * operator.rounding
 

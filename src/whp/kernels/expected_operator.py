@@ -30,16 +30,18 @@ from whp.kernels.matrix_free import (
     KernelOperator,
     checked_rates,
     first_layer_norm,
-    second_layer_norm,
+    second_derivative,
+    spectral_square,
 )
 from whp.kernels.mehler import MAX_ORDER, HermiteTable, hermite_table, mehler_tile
+from whp.kernels.near_pairs import NEAR_ANGLE, NEAR_SINE, NearPairs
 from whp.kernels.ntk import norm_ratios
 from whp.kernels.tiles import TOLERANCE, PairTile, covariance_tiles, expectations
-from whp.linalg.operators import unit_roundoff
+from whp.linalg.operators import ROUNDOFF64, unit_roundoff
 
 Array32 = npt.NDArray[np.float32]
 # Overwrites covariances at rows and columns, or for a series correlations, with entries of the kernel, and
-# says whether it could.
+# says whether all of them are good.
 Entries = Callable[[torch.Tensor, slice, slice], bool]
 
 # Sides of a tile in float32 on the CPU (the height even, and no larger). In tiles of 256 rows, which stay in
@@ -76,7 +78,11 @@ class ExpectedOperator(KernelOperator):
         self.a = norm_ratios(X)  # (n,)
         self._tables: list[HermiteTable | None] = [None, None]
         self._pairs: list[PairTile | None] = [None, None]
-        self._largest = [0.0, 0.0]  # of the expectations
+        self._second: list[torch.Tensor | None] = [None, None]  # expectations of i = j, float64
+        self._near: NearPairs | None = None
+        self._slope = -float(activation.phi(torch.tensor(-1.0, dtype=torch.float64)))  # if piecewise linear
+        if activation.closed is not None:
+            self._near = NearPairs(X, self.a, activation, self._slope, self.rates)
         self.diagonal = torch.zeros(len(X), dtype=torch.float64, device=X.device)
         tolerance = TOLERANCE[X.dtype]
         for index, (rate, factor) in enumerate(
@@ -91,7 +97,7 @@ class ExpectedOperator(KernelOperator):
                 self._pairs[index] = partial(_mehler_tile, activation, table, self.a, tolerance)
             else:
                 self._pairs[index], second = expectations(activation, self.a, tolerance, layer)
-            self._largest[index] = float(second.max())
+            self._second[index] = second.double()
             self.diagonal += rate * factor.double() * second.double()
         fused = X.dtype == torch.float32 and not X.is_cuda
         self._fused = self._entries() if fused else None
@@ -101,6 +107,8 @@ class ExpectedOperator(KernelOperator):
         y = self.diagonal[:, None] * self._checked(V)  # float64
         if self._fused is None:
             for rows, columns, c in covariance_tiles(self.X, STRIP[self.device.type]):
+                if rows == columns:
+                    c.fill_diagonal_(0.0)
                 K = self._tile(rows, columns, c)
                 if rows == columns:
                     K.fill_diagonal_(0.0)
@@ -119,6 +127,8 @@ class ExpectedOperator(KernelOperator):
             if pairs is not None:
                 values = pairs(rows, columns, c)
                 total += rate * (c * values if layer == 0 else values)
+        if self._near is not None:
+            self._near.put(total, rows, columns, c)
         return total
 
     def _entries(self) -> Entries:
@@ -132,16 +142,16 @@ class ExpectedOperator(KernelOperator):
             factors = torch.rsqrt(1 + 2 * self.a.double())[None].float()
 
             def by_erf(K: torch.Tensor, rows: slice, columns: slice) -> bool:
-                erf_entries(K.numpy(), first, second, *_sides(factors, rows, columns))
-                return True
+                nearest = erf_entries(K.numpy(), first, second, *_sides(factors, rows, columns))
+                return bool(nearest < 1 - NEAR_SINE)
 
             return by_erf
-        slope = -float(self.activation.phi(torch.tensor(-1.0, dtype=torch.float64)))
         pair = torch.stack((sizes, inverse)).float()
 
         def by_angles(K: torch.Tensor, rows: slice, columns: slice) -> bool:
-            piecewise_entries(K.numpy(), slope, first, second, *_sides(pair, rows, columns))
-            return True
+            sides = _sides(pair, rows, columns)
+            nearest = piecewise_entries(K.numpy(), self._slope, first, second, *sides)
+            return bool(nearest < 1 - NEAR_ANGLE)
 
         return by_angles
 
@@ -191,7 +201,10 @@ class ExpectedOperator(KernelOperator):
         rooms: list[torch.Tensor] = []  # fresh memory would cost as much as a product
 
         def work(rows: slice, columns: slice) -> torch.Tensor:
-            room = rooms.pop() if rooms else torch.empty(HEIGHT * WIDTH, dtype=torch.float32)
+            try:
+                room = rooms.pop()
+            except IndexError:
+                room = torch.empty(HEIGHT * WIDTH, dtype=torch.float32)
             height, width = rows.stop - rows.start, columns.stop - columns.start
             K = room[: (height + height % 2) * width].view(-1, width)
             K[height:] = 0.0
@@ -199,7 +212,13 @@ class ExpectedOperator(KernelOperator):
             if rows == columns:
                 tile.fill_diagonal_(0.0)
             if not entries(tile, rows, columns):
-                tile.copy_(self._tile(rows, columns, (self.X[rows] / d) @ self.X[columns].T))
+                c = (self.X[rows] / d) @ self.X[columns].T
+                if rows == columns:
+                    c.fill_diagonal_(0.0)
+                if self._near is None:
+                    tile.copy_(self._tile(rows, columns, c))
+                else:
+                    self._near.put(tile, rows, columns, c)
             if rows == columns:
                 tile.fill_diagonal_(0.0)
             down = across[:, rows.start : rows.start + len(K)].contiguous()
@@ -229,32 +248,69 @@ class ExpectedOperator(KernelOperator):
     def rounding(self) -> float:
         """Allowance for the rounding of one product with a unit vector: of the entries and of the sums.
 
-        An entry is off by 2 sqrt(d) u |x_i| |x_j| / d from its covariance (of slope at most sup|phi'|^2, but
-        for angles near 0 and pi) and by some units of its own size; independent errors of that size make a
-        matrix of norm 2 sqrt(n) times as large. Errors of the series are of one sign, and at most its
-        tolerance for all entries. Sums over a tile are off by 2 sqrt(N) u ||K||, once for rows and once for
-        columns, as in :mod:`whp.kernels.matrix_free`.
+        Errors within one sum are independent and of mean zero; those of different entries may all be of one
+        sign, as they are for points that repeat. An entry is off by at most ``delta`` sqrt(a_i a_j) times its
+        slope, with a = |x|^2 / d and delta = (2 sqrt(d) + 8) u, and by delta sqrt(K_ii K_jj), where no slope
+        is that of near pairs (:mod:`whp.kernels.near_pairs`). A matrix of errors of at most sqrt(b_i b_j)
+        has norm at most sum b_i. Errors of the series are at most its tolerance for all entries. Sums over
+        a tile are off by 2 sqrt(N) u ||K||, once for rows and once for columns, as in
+        :mod:`whp.kernels.matrix_free`.
         """
-        (n, d), u, sup = self.X.shape, unit_roundoff(self.dtype), self.activation.sup_dphi
-        largest = float(self.a.max())
+        (n, d), u = self.X.shape, unit_roundoff(self.dtype)
+        a = self.a.double()
         length = WIDTH if self._fused is not None else STRIP[self.device.type]
         roots = math.sqrt(min(n, length) + (n / length if self.dtype == torch.float64 else 0.0))
-        total = 0.0
-        for layer, (rate, expected) in enumerate(zip(self.rates, self._largest, strict=True), start=1):
-            if not rate:
+        total = n * torch.finfo(self.dtype).tiny * sum(self.rates)
+        for index, (rate, second) in enumerate(zip(self.rates, self._second, strict=True)):
+            if second is None:
                 continue
-            norm = (
-                first_layer_norm(self.X, expected)
-                if layer == 1
-                else second_layer_norm(self.X, self.activation)
-            )
-            entries = (2.0 * math.sqrt(d) + 8.0) * u * sup**2 * largest * 2.0 * math.sqrt(n)
+            layer, largest = index + 1, float(second.max())
+            trace = float((second * a if layer == 1 else second).sum())
+            norm = first_layer_norm(self.X, largest) if layer == 1 else self._second_layer_norm(second)
+            norm = min(norm, trace)
+            entries = (2.0 * math.sqrt(d) + 8.0) * u * (self._slopes(layer, largest, a) + trace)
             series = 0.0
             if self.activation.closed is None:  # times c for the first layer, of which ||c||_F^2 <= n ||c||
-                whole = math.sqrt(n * first_layer_norm(self.X, 1.0) * largest) if layer == 1 else n
-                series = TOLERANCE[self.dtype] * expected * whole
+                whole = math.sqrt(n * first_layer_norm(self.X, 1.0) * float(a.max())) if layer == 1 else n
+                series = TOLERANCE[self.dtype] * largest * whole
             total += rate * (entries + 8.0 * u * norm + 4.0 * roots * u * norm + series)
         return total
+
+    def _slopes(self, layer: int, largest: float, a: torch.Tensor) -> float:
+        """Return a bound of the norm of the slopes of entries by relative errors of covariances.
+
+        That of c Phi is at most sup|phi'|^2 + a sup|phi''|^2 by c, as h_k are coefficients; as much again
+        for Horner's rule, whose errors are sum k h_k(a) h_k(b) u. With a kink or for large a it is that of
+        pairs which are just not near.
+        """
+        sup, top, weight = self.activation.sup_dphi**2, float(a.max()), float(a.sum())
+        if not self.activation.smooth:
+            bend = (1.0 - self._slope) ** 2
+            sine = math.sqrt(NEAR_ANGLE * (2.0 - NEAR_ANGLE))
+            return weight * (sup + bend * (1.0 + 1.0 / (2.0 * math.pi * sine) if layer == 1 else 1.0))
+        steep = top * second_derivative(self.activation) ** 2
+        if self.activation.closed is None:
+            return weight * (2.0 * steep + sup + largest if layer == 1 else 2.0 * sup)
+        cosine = math.sqrt(NEAR_SINE * (2.0 - NEAR_SINE))
+        if layer == 2:
+            return min(weight * sup, len(a) * (2.0 / math.pi) / cosine)
+        # Angles of near pairs are off by units of float64, and as small as 1 / sqrt(a).
+        near = 4.0 * (1.0 + 2.0 * top) * ROUNDOFF64 / unit_roundoff(self.dtype)
+        return min(weight * (sup + steep), len(a) * ((2.0 / math.pi) / cosine**3 + near))
+
+    def _second_layer_norm(self, second: torch.Tensor) -> float:
+        """Return an upper bound of ||Theta_2^*||.
+
+        In Mehler's series Theta_2^* = sum_k D_k R^(o k) D_k, with R the correlations, the first term has rank
+        one, and all others together at most the norm ||R|| max_i Var phi(|x_i| g / sqrt d) (Schur).
+        """
+        table, a = self._tables[1], self.a.double()
+        if table is not None:
+            squares = table.h[:, 0].double().square()
+        else:  # erf is odd
+            squares = a * (0.0 if self.activation.smooth else (1.0 - self._slope) ** 2 / (2.0 * math.pi))
+        sizes = torch.linalg.vector_norm(self.X, dim=1, keepdim=True).clamp_min(torch.finfo(self.dtype).tiny)
+        return float(squares.sum()) + float((second - squares).max()) * spectral_square(self.X / sizes)
 
 
 def _table(activation: Activation, a: torch.Tensor, layer: int) -> HermiteTable:

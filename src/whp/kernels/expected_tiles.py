@@ -49,8 +49,10 @@ LEAST = np.float32(1e-7)
 @compiled
 def piecewise_entries(
     K: Array32, slope: float, first: float, second: float, here: Array32, there: Array32
-) -> None:
+) -> float:
     """Overwrite covariances with r_1 c Phi + r_2 Gamma for phi(z) = z (z >= 0), slope z (z < 0).
+
+    Returns the largest |correlation|: those near 1 do not tell the angle (:mod:`whp.kernels.near_pairs`).
 
     Parameters
     ----------
@@ -63,12 +65,14 @@ def piecewise_entries(
     bend = np.float32((1 - slope) ** 2)
     low = np.float32(slope)
     r_1, r_2 = np.float32(first), np.float32(second)
+    nearest = ZERO
     for i in range(len(K)):
         row, back, size = K[i], here[1, i], here[0, i]
         for j in range(Index(row.size)):
             c = row[j]
             rho = c * back * there[1, j]
             part = min(abs(rho), ONE)
+            nearest = max(nearest, part)
             q = ONE - part
             root = np.sqrt(TWO * q)
             angle = root * arccos_factor(q) * ONE_OVER_TWO_PI
@@ -79,11 +83,14 @@ def piecewise_entries(
             slopes = low + bend * both
             values = low * c + bend * size * there[0, j] * lifted * ONE_OVER_TWO_PI
             row[j] = r_1 * c * slopes + r_2 * values
+    return float(nearest)
 
 
 @compiled
-def erf_entries(K: Array32, first: float, second: float, here: Array32, there: Array32) -> None:
+def erf_entries(K: Array32, first: float, second: float, here: Array32, there: Array32) -> float:
     """Overwrite covariances with r_1 c Phi + r_2 Gamma for erf.
+
+    Returns the largest |sine|, see :func:`piecewise_entries`.
 
     Parameters
     ----------
@@ -94,18 +101,22 @@ def erf_entries(K: Array32, first: float, second: float, here: Array32, there: A
         1 / sqrt(1 + 2 a) of rows and columns, for variances a.
     """
     r_1, r_2 = np.float32(2 * first) * TWO_OVER_PI, np.float32(second) * TWO_OVER_PI
+    nearest = ZERO
     for i in range(len(K)):
         row, scale = K[i], here[0, i]
         if second == 0.0:
             for j in range(Index(row.size)):
                 scales = scale * there[0, j]
                 sine = TWO * row[j] * scales
-                row[j] = r_1 * row[j] * scales / np.sqrt((ONE - sine) * (ONE + sine))
+                part = abs(sine)
+                nearest = max(nearest, part)
+                row[j] = r_1 * row[j] * scales / np.sqrt(max(ONE - part, LEAST) * (ONE + part))
         else:
             for j in range(Index(row.size)):
                 scales = scale * there[0, j]
                 sine = TWO * row[j] * scales
                 part = abs(sine)
+                nearest = max(nearest, part)
                 q = max(ONE - part, LEAST)
                 z = sine * sine
                 high = A4 + z * (A5 + z * (A6 + z * A7))
@@ -114,6 +125,7 @@ def erf_entries(K: Array32, first: float, second: float, here: Array32, there: A
                 angle = small if q > HALF else large
                 signed = angle if sine >= ZERO else -angle
                 row[j] = r_1 * row[j] * scales / np.sqrt(q * (ONE + part)) + r_2 * signed
+    return float(nearest)
 
 
 @compiled

@@ -17,9 +17,12 @@ holds for the second product, where first F M is summed over neurons, for each c
 ||J||^2 = ||Theta_1||, and not the norm of what is left where a difference cancels, is why each operator
 states its own allowance.
 
-What F is off by belongs to it too: errors of z = x . w / sqrt d of size sqrt(d) u |x| / sqrt d move F by
-phi'', or by the jumps of phi' that they cross, and independent errors of F of size e move Theta_1 by at
-most 2 e max |phi'| ||X X^T / d||_F / sqrt m.
+What F is off by belongs to it too, and as points or neurons may repeat, these errors may all be of one sign.
+Those of z = x . w / sqrt d, of which the root mean square over neurons is at most sqrt(d) u |x| / sqrt d
+times ||W|| / sqrt m, move F by phi'', or by the jumps of phi' that they cross, which are counted. If F is off
+by e_i in the root mean square at x_i, then (dF F^T / m) o X X^T / d has entries of at most e_i |F_j| / sqrt m
+times those of G = X X^T / d, so that Theta_1 moves by at most 2 max_j |F_j| / sqrt m times the root of
+sum_i e_i^2 (G^2)_ii, and of the square of e in F.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ import torch
 from whp.errors import require
 from whp.kernels.activations import Activation, Elementwise
 from whp.kernels.ntk import norm_ratios
-from whp.kernels.second_layer import combined_features, norm_feature
+from whp.kernels.second_layer import combined_features
 from whp.kernels.tiles import ACTIVATION_CHUNK, data_shape
 from whp.linalg.operators import Difference, unit_roundoff
 from whp.linalg.products import product
@@ -168,11 +171,28 @@ class TangentOperator(KernelOperator):
     def rounding(self) -> float:
         """Allowance for the rounding of one product with a unit vector; takes a pass over the features."""
         squares = torch.zeros(2, len(self.X), dtype=torch.float64, device=self.device)
+        blocks = [0.0, 0.0]
         for features in self._features():
-            for total, F in zip(squares, features, strict=True):
+            for layer, F in enumerate(features):
                 if len(F):
-                    total += torch.linalg.vector_norm(F, dim=1, dtype=torch.float64).square_()
-        return _tangent_rounding(self, squares / len(self.W), max(len(W) for W in self._blocks))
+                    part = torch.linalg.vector_norm(F, dim=1, dtype=torch.float64).square_()
+                    squares[layer] += part
+                    blocks[layer] = max(blocks[layer], float(part.sum()))
+        return _tangent_rounding(self, squares / len(self.W), [block / len(self.W) for block in blocks])
+
+    def crossings(self) -> torch.Tensor:
+        """Return of how many neurons rounding may have changed the sign of z, at each point."""
+        (n, d), u = self.X.shape, unit_roundoff(self.dtype)
+        counts = torch.zeros(n, dtype=torch.float64, device=self.device)
+        sizes = math.sqrt(d + 2) * u * torch.linalg.vector_norm(self.X, dim=1, keepdim=True)
+        for W in self._blocks:
+            lengths = torch.linalg.vector_norm(W, dim=1)
+            rows_at_once = max(1, ACTIVATION_CHUNK * (64 if self.device.type == "cuda" else 1) // len(W))
+            for start in range(0, n, rows_at_once):
+                rows = slice(start, start + rows_at_once)
+                Z = torch.mm(self.X[rows], W.T).abs_()
+                counts[rows] += torch.lt(Z, sizes[rows] * lengths).sum(dim=1)
+        return counts
 
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
@@ -296,56 +316,61 @@ def first_layer_norm(X: torch.Tensor, slopes: float) -> float:
     return slopes * spectral_square(X) / X.shape[1]
 
 
-def second_layer_norm(X: torch.Tensor, activation: Activation) -> float:
-    """Return about an upper bound of ||Theta_2^*||, of second order in |x| / sqrt d - 1 for the mean of phi.
-
-    In Mehler's series Theta_2^* = sum_k D_k R^(o k) D_k, with R the correlations, the first term is q q^T
-    and all others together have at most norm ||R|| max_i Var phi(|x_i| g / sqrt d), which is at most
-    sup|phi'|^2 |x_i|^2 / d (Poincare).
-    """
-    sizes = torch.linalg.vector_norm(X, dim=1, keepdim=True).clamp_min(torch.finfo(X.dtype).tiny)
-    variance = activation.sup_dphi**2 * float(norm_ratios(X).max())
-    return frobenius(norm_feature(X, activation)) ** 2 + variance * spectral_square(X / sizes)
+def second_derivative(activation: Activation) -> float:
+    """Return sup |phi''|."""
+    return float(activation.ddphi(GRID).abs().max())
 
 
-def _tangent_rounding(operator: TangentOperator, squares: torch.Tensor, block: int) -> float:
+def _tangent_rounding(operator: TangentOperator, squares: torch.Tensor, blocks: list[float]) -> float:
     """Return the allowance of :class:`TangentOperator`; see the module for the model.
 
     Parameters
     ----------
     squares : Tensor, shape (2, n)
         Mean squares of phi' and phi over neurons, at each point.
-    block : int
-        Neurons whose sum is taken in the dtype of the operator.
+    blocks : [float, float]
+        The largest sums over points of squares of phi' and phi in a block of neurons, over m.
     """
     X, activation = operator.X, operator.activation
     (n, d), m, u = X.shape, len(operator.W), unit_roundoff(X.dtype)
-    largest = float(norm_ratios(X).max())
-    root_d = math.sqrt(d + 2)  # of the sums over d, of dividing W by sqrt(d), and of rounding z
-    total = 0.0
+    tiny = torch.finfo(X.dtype).tiny
+    ratios = norm_ratios(X).double()
+    largest = float(ratios.max())
+    block = max(len(W) for W in operator._blocks)
+    # Error of z over |x| / sqrt d, of the sums over d, of dividing W by sqrt(d), and of rounding z.
+    weights = math.sqrt(spectral_square(operator.W) * d / m)
+    error_z = 2.0 * math.sqrt(d + 2) * u * weights
+    total = n * tiny * sum(operator.rates)
     if operator.rates[0]:
         slopes = squares[0]
         norm = first_layer_norm(X, float(slopes.max()))
-        entry = float(X.abs().max()) / math.sqrt(d)
-        inner = entry * math.sqrt(float(slopes.sum()) * block / m * norm)
+        inner = math.sqrt(largest * blocks[0] * norm)
         products = 2.0 * u * ((math.sqrt(chain(n)) + math.sqrt(d)) * norm + math.sqrt(block) * inner)
-        if activation.smooth:
-            slope = float(activation.ddphi(GRID).abs().max()) * math.sqrt(largest)
-            error = u * (slope * root_d + 4.0 * activation.sup_dphi)
-        else:  # z / |x| has density 0.4 at 0, and crosses it where its error is larger
-            low, high = activation.dphi(torch.tensor([-1.0, 1.0])).tolist()
-            error = abs(high - low) * math.sqrt(0.4 * root_d * u)
+        error = 4.0 * u * activation.sup_dphi + tiny
+        error += second_derivative(activation) * error_z * math.sqrt(largest)
         gram = float(torch.linalg.matrix_norm(_gram(X))) / d  # ||X X^T||_F / d
-        features = 2.0 * error * math.sqrt(float(slopes.max()) / m) * gram
+        features = error * (2.0 * math.sqrt(float(slopes.max())) + error) * gram
+        if not activation.smooth:
+            low, high = activation.dphi(torch.tensor([-1.0, 1.0])).tolist()
+            jumps = abs(high - low) * activation.sup_dphi / m
+            # (G^2)_ii <= ||G|| G_ii
+            moved = float((ratios * operator.crossings().square_()).sum()) * first_layer_norm(X, 1.0)
+            features += 2.0 * jumps * math.sqrt(moved)
         total += operator.rates[0] * (products + features)
     if operator.rates[1]:
+        # Sums in the dtype of X are over a panel, over some panels, and over a block of neurons: with the
+        # Frobenius norms of these parts of J_2, and with that of J_2 for the other factor.
         size = math.sqrt(float(squares[1].sum()))  # ||J_2||_F
-        # Theta_2 is about Theta_2^*, and J_2 beside its mean about a matrix of m independent columns.
-        norm = min(size, math.sqrt(second_layer_norm(X, activation)) + size / math.sqrt(m))
-        products = 2.0 * u * (math.sqrt(chain(n)) + math.sqrt(block)) * norm**2
+        panel, group = (
+            math.sqrt(max(float(part.sum()) for part in torch.split(squares[1], rows)))
+            for rows in (PANEL, operator.panels * PANEL)
+        )
+        parts = math.sqrt(min(n, PANEL)) * panel + math.sqrt(operator.panels) * group
+        products = 2.0 * u * size * (parts + math.sqrt(block * blocks[1]) + size)
         at_zero = abs(float(activation.phi(torch.zeros(1, dtype=torch.float64))))
-        error = u * (activation.sup_dphi * math.sqrt(largest) * (root_d + 4.0) + at_zero)
-        total += operator.rates[1] * (products + 2.0 * error * math.sqrt(n / m) * size)
+        slope = activation.sup_dphi * (error_z + 4.0 * u * weights)
+        features = math.sqrt(float((slope * ratios.sqrt() + 4.0 * u * at_zero + tiny).square().sum()))
+        total += operator.rates[1] * (products + features * (2.0 * size + features))
     return total
 
 
