@@ -162,7 +162,7 @@ class TestAWrongRuleIsCaught:
         cell = decision_cell(bound_claim(0.3, 0.3), self.CENTRE)
         assert set(standing(cell, 400).values()) == {Standing.HOLDS}
 
-        def rough(successes, n, alpha):
+        def rough(successes, n, alpha, prior=(0.5, 0.5)):
             share = successes / n
             half = 0.5 * np.sqrt(share * (1.0 - share) / n)
             return Interval(max(share - half, 0.0), min(share + half, 1.0))

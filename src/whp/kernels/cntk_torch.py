@@ -79,7 +79,9 @@ def torch_cntk(
     what = f"convolutional kernels of {entries} entries"
     most = max(1, (CPU_ENTRIES if X.device.type == "cpu" else CUDA_ENTRIES) // entries)
     # On the device "meta" there are sizes without numbers, which take no memory.
-    fit = most if X.is_meta else rows_that_fit(X.device, BYTES * entries, default=most, what=what)
+    fit = (
+        most if X.device.type == "meta" else rows_that_fit(X.device, BYTES * entries, default=most, what=what)
+    )
 
     def all_pairs(pairs: int) -> torch.Tensor:
         wide = min(m, pairs)
