@@ -145,9 +145,13 @@ def work(name: str) -> Work:
         wanted["times torch"] = AtLeast(case.times_whole)
     kind = "pooled" if case.pooling == "average" else "vanilla"
     title = f"convolutional tangent kernel, {kind}, {case.side} x {case.side} x 3, L = {case.layers}"
-    return Work(name, title, wanted, partial(speed, case))
+    return Work(name, title, wanted, partial(speed, case), bounded_by=BOUND)
 
 
+BOUND = (
+    "elementwise work in the cache, not products or memory: about 50 operations an entry and layer (arc cosine,"
+    " square root, sums over a filter), done at the rate that the file gives"
+)
 WORK = (
     *(work(name) for name in CASES),
     Work(

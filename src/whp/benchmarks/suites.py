@@ -23,19 +23,17 @@ PRODUCT = 2 * 4096**3  # operations of the product by which machines are compare
 
 
 def quick(context: Context) -> Measurement:
-    """Run each paper once, one after another, as ``make run`` does, each with an empty ledger."""
+    """Run the papers as ``make run`` does: one command, one set of workers, an empty ledger."""
     papers = sorted({claim.paper for claim in discover(None).claims})
-    jobs = str(context.threads)
-    seconds: dict[str, list[float]] = {}
     trials: dict[str, float] = {}
-    for paper in papers[:1] if context.small else papers:
-        with tempfile.TemporaryDirectory() as folder:
-            words = ["run", paper, "--profile", "quick", "--jobs", jobs]
-            words += ["--ledger", f"{folder}/ledger.sqlite", "--out", folder]
-            seconds[paper] = [call(["--version"] if context.small else words)]
-            verdicts = [json.loads(file.read_text()) for file in Path(folder, "verdicts").glob("*.json")]
-        trials[paper] = sum(verdict["seconds"] for verdict in verdicts)
-    whole = sum(times[0] for times in seconds.values())
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["run", *papers, "--by-paper", "--profile", "quick", "--jobs", str(context.threads)]
+        words += ["--ledger", f"{folder}/ledger.sqlite", "--out", f"{folder}/out"]
+        whole = call(["--version"] if context.small else words)
+        for paper in papers:
+            files = Path(folder, f"out-{paper}", "verdicts").glob("*.json")
+            trials[paper] = sum(json.loads(file.read_text())["seconds"] for file in files)
+    seconds = {"whp": [whole]}
     rate = product_rate(torch.float32, context.threads, size=256 if context.small else 4096)
     figures = {"time": whole, "time, in float32 products of 4096 x 4096": whole * rate / PRODUCT}
     facts = {"seconds of trials, as claims count them": trials, "product, FLOP/s": rate}
