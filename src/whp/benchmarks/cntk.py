@@ -137,6 +137,12 @@ def memory(context: Context) -> Measurement:
     return Measurement({"peak memory": found["peak_memory_gb"]}, {"whp": [found["seconds"]]}, sizes)
 
 
+BOUND = (
+    "elementwise work in the cache, neither products nor memory: 50 operations an entry and layer (arc cosine,"
+    " square root, sums over a filter), done at the rate that the file gives"
+)
+
+
 def work(name: str) -> Work:
     """One case of speed."""
     case = CASES[name]
@@ -148,10 +154,6 @@ def work(name: str) -> Work:
     return Work(name, title, wanted, partial(speed, case), bounded_by=BOUND)
 
 
-BOUND = (
-    "elementwise work in the cache, not products or memory: about 50 operations an entry and layer (arc cosine,"
-    " square root, sums over a filter), done at the rate that the file gives"
-)
 WORK = (
     *(work(name) for name in CASES),
     Work(
