@@ -138,7 +138,7 @@ def memory(context: Context) -> Measurement:
 
 
 BOUND = (
-    "elementwise work in the cache, neither products nor memory: 50 operations an entry and layer (arc cosine,"
+    "elementwise work in the cache, not products or memory: 50 operations an entry and layer (arc cosine,"
     " square root, sums over a filter), done at the rate that the file gives"
 )
 
