@@ -107,7 +107,7 @@ def error(operator, K):
 
 
 class TestExpected:
-    @pytest.mark.parametrize("rates", LAYERS)
+    @pytest.mark.parametrize("rates", LAYERS[:2])
     @pytest.mark.parametrize("name", CLOSED)
     @pytest.mark.parametrize("data", DATA)
     def test_single(self, data, name, rates):
@@ -119,8 +119,8 @@ class TestExpected:
         if data != "tiny":  # near the least numbers of float32
             assert operator.rounding <= 1e-3 * norm
 
-    @pytest.mark.parametrize("rates", LAYERS)
-    @pytest.mark.parametrize("name", CLOSED)
+    @pytest.mark.parametrize("rates", LAYERS[:2])
+    @pytest.mark.parametrize("name", ["erf", "relu"])
     @pytest.mark.parametrize("data", ["gaussian", "five rows", "nearer", "antipodal", "one dimension"])
     def test_double(self, data, name, rates):
         X, act = torch.from_numpy(DATA[data]), named(name)
