@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from whp.errors import InputError
-from whp.linalg import NormBounds, frobenius_norm, spectral_norm
+from whp.linalg import NormBounds, extreme_eigenvalues, frobenius_norm, spectral_norm
 from whp.seeding import generator
 
 
@@ -42,6 +42,12 @@ class TestInputs:
                 spectral_norm(A, rng, **{name: value})
         with pytest.raises(InputError, match="A must be square"):
             spectral_norm(torch.ones(2, 3), rng, symmetric=True)
+
+    def test_what_is_no_generator(self) -> None:
+        for rng in (0, None, np.random):
+            for call in (spectral_norm, extreme_eigenvalues):
+                with pytest.raises(InputError, match=r"rng must be a numpy\.random\.Generator, got"):
+                    call(torch.eye(3), rng)
 
     def test_overflow_in_products(self) -> None:
         with pytest.raises(InputError, match="scaled"):

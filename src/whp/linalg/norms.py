@@ -162,7 +162,7 @@ def spectral_norm(
     The bound is that of Hochstenbach (2013), "Probabilistic upper bounds for the matrix two-norm",
     from several independent starts; the argument is in `whp.linalg.lanczos`.
     """
-    _check_parameters(failure_probability, rtol, max_steps, rounding)
+    _check_parameters(rng, failure_probability, rtol, max_steps, rounding)
     gram = False
     if isinstance(A, torch.Tensor):
         scale, A = frobenius_norm(A), A.detach()
@@ -216,7 +216,7 @@ def extreme_eigenvalues(
     Parameters and errors as in `spectral_norm`; A must be symmetric, ``rtol`` is relative to the
     spectral norm, and ``failure_probability`` is split over the two ends.
     """
-    _check_parameters(failure_probability, rtol, max_steps, rounding)
+    _check_parameters(rng, failure_probability, rtol, max_steps, rounding)
     if isinstance(A, torch.Tensor):
         scale, A = frobenius_norm(A), A.detach()
         if rounding is None:
@@ -265,8 +265,9 @@ def _require_met(low: float, high: float, failure_probability: float) -> None:
 
 
 def _check_parameters(
-    failure_probability: float, rtol: float, max_steps: int, rounding: float | None
+    rng: np.random.Generator, failure_probability: float, rtol: float, max_steps: int, rounding: float | None
 ) -> None:
+    require(isinstance(rng, np.random.Generator), "rng", "a numpy.random.Generator", rng)
     resolved = 1e-30 <= failure_probability < 1.0  # smaller overlaps drown in the rounding of the start
     require(resolved, "failure_probability", "from 1e-30 to below 1", failure_probability)
     require(0.0 < rtol < np.inf, "rtol", "positive", rtol)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import getattr_static
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -88,6 +89,11 @@ class Difference:
     right: RoundedOperator
 
     def __post_init__(self) -> None:
+        for name, side in (("left", self.left), ("right", self.right)):
+            # Not the protocol: to ask it whether there is a ``rounding`` computes it (Python 3.11).
+            stated = getattr_static(side, "rounding", None) is not None
+            rule = "an operator with shape, dtype, device, matmat and rounding"
+            require(stated and isinstance(side, SymmetricOperator), name, rule, type(side).__name__)
         same = (self.left.shape, self.left.dtype, self.left.device)
         other = (self.right.shape, self.right.dtype, self.right.device)
         require(same == other, "right", "of the shape, dtype and device of left", other)
