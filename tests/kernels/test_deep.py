@@ -182,7 +182,7 @@ def test_what_makes_no_sense_is_refused():
             deep_ntks(X, act, depths)
     with pytest.raises(InputError, match="depth must be 2 or more, got 1"):
         deep_taylor(act, 1)
-    with pytest.raises(InputError, match="strip must be positive"):
+    with pytest.raises(InputError, match="strip must be a positive integer"):
         deep_ntks(X, act, [2], strip=0)
     with pytest.raises(InputError, match=r"at most sqrt\(a b\)"):
         deep_ntk_function(act, 3, *(torch.tensor(x, dtype=torch.float64) for x in (1.0, 1.0, 1.5)))

@@ -120,7 +120,7 @@ def test_norm_of_the_distance_to_the_finite_kernel(name, rates):
 
 def test_wrong_arguments():
     X = data_distribution("gaussian").sample(generator(11, "X"), 9, 3)
-    with pytest.raises(InputError, match="rates must be finite and not negative"):
+    with pytest.raises(InputError, match="rates must be a pair of finite numbers, not negative"):
         ExpectedOperator(X, activation("erf"), (-1.0, 1.0))
     with pytest.raises(InputError, match=r"V must be \(9, s\), torch\.float64 on cpu"):
         ExpectedOperator(X, activation("erf")).matmat(torch.ones(9, 1))

@@ -136,13 +136,13 @@ def test_wrong_arguments_are_refused():
     X, W = problem(5, 4, 3)
     act = activation("erf")
     for rates in [(0.0, 0.0), (1.0, -1.0), (math.inf, 1.0), (math.nan, 1.0)]:
-        with pytest.raises(InputError, match="rates must be finite and not negative, one of them positive"):
+        with pytest.raises(InputError, match="rates must be a pair of finite numbers, not negative"):
             combined_ntk(X, W, act, rates)
     for features in (torch.zeros(4, 2, dtype=torch.float64), torch.zeros(5, 2), torch.zeros(5)):
         with pytest.raises(InputError, match=r"features must be of shape \(5, p\), torch\.float64 on cpu"):
             feature_difference(X, W, act, features)
     for sizes in ({"strip": 0}, {"neurons": 0}):
-        with pytest.raises(InputError, match=r"(strip|neurons) must be positive"):
+        with pytest.raises(InputError, match=r"(strip|neurons) must be a positive integer"):
             combined_ntk(X, W, act, **sizes)
     with pytest.raises(InputError, match="n x n matrix must be"):
         combined_ntk(X, W, act, out=torch.empty(5, 4, dtype=torch.float64))

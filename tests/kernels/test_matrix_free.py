@@ -236,9 +236,9 @@ class TestRefusals:
         with pytest.raises(InputError, match="X must be a non-empty"):
             TangentOperator(X[0], W, act)
         for rates in ((1.0, -1.0), (0.0, 0.0), (1.0, math.nan), (1.0,)):
-            with pytest.raises(InputError, match="rates must be finite and not negative"):
+            with pytest.raises(InputError, match="rates must be a pair of finite numbers, not negative"):
                 TangentOperator(X, W, act, rates)
-            with pytest.raises(InputError, match="rates must be finite and not negative"):
+            with pytest.raises(InputError, match="rates must be a pair of finite numbers, not negative"):
                 LinearOperator(X, act, 1.0, rates)
         operator = TangentOperator(X, W, act)
         for V in (torch.ones(9), torch.ones(8, 2).double(), torch.ones(9, 2)):

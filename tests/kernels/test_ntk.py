@@ -223,7 +223,7 @@ def test_wrong_shapes_and_types_are_refused():
         expected_first_layer_ntk(X[0], act)
     with pytest.raises(InputError, match="X must be float32 or float64"):
         expected_first_layer_ntk(X.half(), act)
-    with pytest.raises(InputError, match="rates must be finite and not negative"):
+    with pytest.raises(InputError, match="rates must be a pair of finite numbers, not negative"):
         linear_kernel(X, act, 1.0, rates=(1.0, -0.5))
-    with pytest.raises(InputError, match=r"(strip|neurons) must be positive"):
+    with pytest.raises(InputError, match=r"(strip|neurons) must be a positive integer"):
         first_layer_ntk(X, init.W_half, act, strip=0)

@@ -245,8 +245,8 @@ def test_wrong_shapes_and_rates_are_refused():
         subtract_gram_(torch.zeros(5, 5), X)
     with pytest.raises(InputError, match="X must be a non-empty"):
         expected_second_layer_ntk(X[0], act)
-    with pytest.raises(InputError, match="strip must be positive"):
+    with pytest.raises(InputError, match="strip must be a positive integer"):
         expected_second_layer_ntk(X, act, strip=0)
     for rates in ((-1.0, 1.0), (1.0, math.nan), (math.inf, 1.0)):
-        with pytest.raises(InputError, match="rates must be finite and not negative"):
+        with pytest.raises(InputError, match="rates must be a pair of finite numbers, not negative"):
             combined_features(X, act, 1.0, rates)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from numbers import Real
 
 import torch
 
@@ -78,7 +79,8 @@ class Activation:
 
 def nu(activation: Activation, sigma_moment: float) -> float:
     """Return nu = E[g phi'(g)] sqrt(sigma_moment) (hu2020, eq. (5)); ``sigma_moment`` is Tr[Sigma^2] / d."""
-    require(sigma_moment >= 0, "Tr[Sigma^2]/d", "at least 0", sigma_moment)
+    good = isinstance(sigma_moment, Real) and 0 <= sigma_moment < math.inf
+    require(good, "Tr[Sigma^2]/d", "finite and at least 0", sigma_moment)
     return activation.moments.g_dphi * math.sqrt(sigma_moment)
 
 

@@ -13,9 +13,9 @@ from whp.errors import InputError, fail, require
 from whp.interval import Interval
 from whp.kernels.activations import Activation, Elementwise
 from whp.kernels.enclosure import FUNCTION_NAMES, supremum
+from whp.kernels.inputs import data_shape
 from whp.kernels.mean_ntg import Kappa, kappa
 from whp.kernels.quadrature import EPS, gaussian_mean
-from whp.kernels.tiles import data_shape
 
 TOLERANCE = 1e-8  # relative width of the enclosures of suprema
 MOST_CELLS = 4096  # intervals of c at a time, of the search for C_1

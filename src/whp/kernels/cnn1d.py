@@ -15,7 +15,8 @@ import torch
 from whp.errors import require
 from whp.kernels.activations import Activation
 from whp.kernels.closed_forms import erf_Gamma, erf_Phi
-from whp.kernels.tiles import data_shape, mirror, output, strips
+from whp.kernels.inputs import data_shape
+from whp.kernels.tiles import mirror, output, strips
 
 # Side of the tiles: at every position a tile is passed over some ten times, so it must stay in cache.
 TILE = 256

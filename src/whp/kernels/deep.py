@@ -22,13 +22,13 @@ import torch
 from whp.errors import require
 from whp.kernels.activations import Activation
 from whp.kernels.expectations import ExpectationResult, Gamma, Phi
+from whp.kernels.inputs import data_shape
 from whp.kernels.ntk import norm_ratios
 from whp.kernels.quadrature import gaussian_mean
 from whp.kernels.tiles import (
     TOLERANCE,
     PairTile,
     covariance_tiles,
-    data_shape,
     expectations,
     mirror_strips,
     output,

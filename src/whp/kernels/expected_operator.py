@@ -26,9 +26,9 @@ from whp.kernels.expected_tiles import (
     piecewise_entries,
 )
 from whp.kernels.fc_fused import one_thread
+from whp.kernels.inputs import checked_activation, checked_data, checked_rates
 from whp.kernels.matrix_free import (
     KernelOperator,
-    checked_rates,
     first_layer_norm,
     second_derivative,
     spectral_square,
@@ -73,7 +73,9 @@ class ExpectedOperator(KernelOperator):
     def __init__(
         self, X: torch.Tensor, activation: Activation, rates: tuple[float, float] = (1.0, 0.0)
     ) -> None:
+        X = checked_data(X)
         super().__init__(X)
+        checked_activation(activation)
         self.X, self.activation, self.rates = X, activation, checked_rates(rates)
         self.a = norm_ratios(X)  # (n,)
         self._tables: list[HermiteTable | None] = [None, None]
@@ -104,7 +106,8 @@ class ExpectedOperator(KernelOperator):
 
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
-        y = self.diagonal[:, None] * self._checked(V)  # float64
+        V = self._checked(V)
+        y = self.diagonal[:, None] * V  # float64
         if self._fused is None:
             for rows, columns, c in covariance_tiles(self.X, STRIP[self.device.type]):
                 if rows == columns:

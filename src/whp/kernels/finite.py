@@ -16,12 +16,12 @@ import torch
 
 from whp.errors import require
 from whp.kernels.activations import Activation
+from whp.kernels.inputs import checked_activation, checked_data, checked_network, checked_rates
 from whp.kernels.tiles import (
     NEURONS,
     TOLERANCE,
     Gram,
     add_feature_grams,
-    data_shape,
     expectations,
     neurons_that_fit,
     output,
@@ -116,6 +116,9 @@ def feature_difference(
     X, W, activation, rates, out, strip, neurons
         As for :func:`combined_ntk`.
     """
+    X = checked_data(X)
+    require(isinstance(features, torch.Tensor), "features", "a torch tensor", type(features).__name__)
+    features = features.detach()
     fits = features.ndim == 2 and len(features) == len(X) and features.dtype == X.dtype
     rule = f"of shape ({len(X)}, p), {X.dtype} on {X.device} like X"
     got = f"{tuple(features.shape)}, {features.dtype} on {features.device}"
@@ -147,8 +150,8 @@ def expected_difference(
     X, W, activation, rates, out, strip, neurons
         As for :func:`combined_ntk`.
     """
-    _, d = data_shape(X)
-    a = torch.linalg.vecdot(X, X) / d  # (n,)
+    X, rates = checked_data(X), checked_rates(rates)
+    a = torch.linalg.vecdot(X, X) / X.shape[1]  # (n,)
     layers = [
         (rate, *expectations(activation, a, TOLERANCE[X.dtype], layer))
         for rate, layer in zip(rates, (1, 2), strict=True)
@@ -187,12 +190,11 @@ def _assemble(
 
     Tiles are ``wide`` times as wide as they are high.
     """
-    n, d = data_shape(X)
+    X, W = checked_network(X, W)
+    checked_activation(activation)
+    n, d = X.shape
     strip = strip_of(X, strip)
-    require(neurons >= 1, "neurons", "positive", neurons)
-    good = all(math.isfinite(rate) and rate >= 0 for rate in rates) and max(rates) > 0
-    require(good, "rates", "finite and not negative, one of them positive", rates)
-    first, second = rates
+    first, second = checked_rates(rates)
     functions = [f for f, rate in ((activation.dphi, first), (activation.phi, second)) if rate]
     neurons = neurons_that_fit(X, W, neurons, len(functions), matrices=int(out is None))
     theta = output(out, X)

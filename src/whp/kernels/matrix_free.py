@@ -30,14 +30,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
+from numbers import Real
 
 import torch
 
 from whp.errors import require
 from whp.kernels.activations import Activation, Elementwise
+from whp.kernels.inputs import checked_activation, checked_network, checked_rates, data_shape
 from whp.kernels.ntk import norm_ratios
 from whp.kernels.second_layer import combined_features
-from whp.kernels.tiles import ACTIVATION_CHUNK, data_shape
+from whp.kernels.tiles import ACTIVATION_CHUNK
 from whp.linalg.operators import Difference, unit_roundoff
 from whp.linalg.products import product
 from whp.memory import free_bytes, rows_that_fit
@@ -83,6 +85,8 @@ class KernelOperator:
         return Difference(self, other)
 
     def _checked(self, V: torch.Tensor) -> torch.Tensor:
+        require(isinstance(V, torch.Tensor), "V", "a torch tensor", type(V).__name__)
+        V = V.detach()
         fits = V.ndim == 2 and len(V) == self.shape[0] and V.dtype == self.dtype and V.device == self.device
         rule = f"({self.shape[0]}, s), {self.dtype} on {self.device}"
         require(fits, "V", rule, f"{tuple(V.shape)}, {V.dtype} on {V.device}")
@@ -126,12 +130,13 @@ class TangentOperator(KernelOperator):
         r_1 and r_2, not negative; (1, 0) is Theta_1, (0, 1) Theta_2, (1, 1) the kernel of both layers.
     keep : float, optional
         Bytes of features that may be kept from one product to the next; results do not depend on it.
-        By default ``KEEP``, on CUDA no limit, and no more than ``KEEP_SHARE`` of the free memory.
+        By default ``KEEP``, on CUDA no limit, and no more than ``KEEP_SHARE`` of the free memory;
+        infinite for no limit.
 
     Raises
     ------
     InputError
-        If shapes, dtypes or devices differ, or a rate is negative.
+        If shapes, dtypes or devices differ, an entry is not finite, or a rate is negative.
     ResourceError
         If not even the features of a few neurons fit into memory.
     """
@@ -145,12 +150,12 @@ class TangentOperator(KernelOperator):
         *,
         keep: float | None = None,
     ) -> None:
+        X, W = checked_network(X, W)
         super().__init__(X)
+        checked_activation(activation)
+        good = keep is None or (isinstance(keep, Real) and keep >= 0)
+        require(good, "keep", "a number of bytes, 0 or more", keep)
         n, d = X.shape
-        fits = W.ndim == 2 and W.shape[1] == d and len(W) > 0
-        require(fits, "W", f"of shape (m, {d}), m > 0", tuple(W.shape))
-        same = W.dtype == X.dtype and W.device == X.device
-        require(same, "W", f"{X.dtype} on {X.device} like X", f"{W.dtype} on {W.device}")
         self.X, self.W, self.activation, self.rates = X, W / d**0.5, activation, checked_rates(rates)
         wanted = zip(self.rates, (activation.dphi, activation.phi), strict=True)
         self._functions: list[Elementwise | None] = [f if rate > 0 else None for rate, f in wanted]
@@ -164,7 +169,7 @@ class TangentOperator(KernelOperator):
             keep = free if X.is_cuda else min(KEEP, free)
         self._blocks = torch.split(self.W, block)
         self._kept: list[list[torch.Tensor]] = []
-        self._may_keep = int(keep // (block * row))
+        self._may_keep = int(min(keep / (block * row), len(self._blocks)))
         self._buffers = [torch.empty(0, dtype=X.dtype, device=X.device)] * 2
 
     @cached_property
@@ -196,7 +201,8 @@ class TangentOperator(KernelOperator):
 
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
-        (n, d), s = self.X.shape, self._checked(V).shape[1]
+        V = self._checked(V)
+        (n, d), s = self.X.shape, V.shape[1]
         y = torch.zeros(n, s, dtype=torch.float64, device=self.device)
         first, second = (rate / len(self.W) for rate in self.rates)
         U = V.new_empty(0)
@@ -271,7 +277,7 @@ class LinearOperator(KernelOperator):
         rates: tuple[float, float] = (1.0, 0.0),
     ) -> None:
         super().__init__(X)
-        self.features = combined_features(X, activation, sigma_moment, checked_rates(rates))  # (n, d + 2)
+        self.features = combined_features(X, activation, sigma_moment, rates)  # (n, d + 2)
 
     @cached_property
     def rounding(self) -> float:
@@ -282,15 +288,9 @@ class LinearOperator(KernelOperator):
 
     def matmat(self, V: torch.Tensor) -> torch.Tensor:
         """Return ``K @ V`` for V of shape (n, s), in the dtype and on the device of the operator."""
-        coefficients = self._transposed(self.features, self._checked(V)).to(self.dtype)  # (s, d + 2)
+        V = self._checked(V)
+        coefficients = self._transposed(self.features, V).to(self.dtype)  # (s, d + 2)
         return product(self.features, coefficients.T, torch.empty_like(V))
-
-
-def checked_rates(rates: tuple[float, float]) -> tuple[float, float]:
-    """Return learning rates that are finite, not negative, and not both zero."""
-    good = len(rates) == 2 and all(math.isfinite(rate) and rate >= 0 for rate in rates) and any(rates)
-    require(good, "rates", "finite and not negative, and not both zero", rates)
-    return rates
 
 
 def chain(n: int) -> float:

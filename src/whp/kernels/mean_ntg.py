@@ -16,9 +16,10 @@ from whp.errors import require
 from whp.interval import Interval
 from whp.kernels.activations import Activation, leaky_relu
 from whp.kernels.expectations import ExpectationResult, Phi
+from whp.kernels.inputs import data_shape
 from whp.kernels.ntk import expected_first_layer_ntk, norm_ratios
 from whp.kernels.quadrature import EPS, gaussian_mean, gaussian_mean_pair, trapezoid
-from whp.kernels.tiles import TOLERANCE, data_shape
+from whp.kernels.tiles import TOLERANCE
 
 LEVELS_3D = 4  # finest step 1/16; 321 nodes an axis
 

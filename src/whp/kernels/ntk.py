@@ -6,11 +6,11 @@ import torch
 
 from whp.kernels.activations import Activation
 from whp.kernels.finite import combined_ntk
+from whp.kernels.inputs import checked_data, data_shape
 from whp.kernels.tiles import (
     NEURONS,
     TOLERANCE,
     covariance_tiles,
-    data_shape,
     expectations,
     mirror,
     mirror_strips,
@@ -88,7 +88,7 @@ def expected_first_layer_ntk(
     Tensor, shape (n, n)
         Exactly symmetric.
     """
-    data_shape(X)
+    X = checked_data(X)
     theta = output(out, X)
     a = norm_ratios(X)  # (n,)
     strip = strip_of(X, strip)
@@ -114,7 +114,8 @@ def subtract_linear_kernel_(
 
     Needs no second n x n matrix. ``K`` must be symmetric: only its lower triangle is read.
     """
-    n, d = data_shape(X)
+    X = checked_data(X)
+    n, d = X.shape
     output(K, X)
     strip = strip_of(X, strip)
     for rows, end in strips(n, strip):

@@ -10,9 +10,15 @@ import math
 
 import torch
 
-from whp.errors import require
 from whp.kernels.activations import Activation, nu
 from whp.kernels.finite import combined_ntk
+from whp.kernels.inputs import (
+    checked_activation,
+    checked_data,
+    checked_network,
+    checked_rates,
+    data_shape,
+)
 from whp.kernels.ntk import norm_ratios
 from whp.kernels.tiles import (
     NEURONS,
@@ -20,7 +26,6 @@ from whp.kernels.tiles import (
     Gram,
     add_feature_grams,
     covariance_tiles,
-    data_shape,
     expectations,
     mirror,
     mirror_strips,
@@ -89,7 +94,9 @@ def layer_ntks(
     Theta_1, Theta_2 : Tensor, shape (n, n)
         Exactly symmetric.
     """
-    n, d = data_shape(X)
+    X, W = checked_network(X, W)
+    checked_activation(activation)
+    n, d = X.shape
     strip = strip_of(X, strip)
     neurons = neurons_that_fit(X, W, neurons, 2, matrices=2)
     first, second = output(None, X), output(None, X)
@@ -134,7 +141,7 @@ def expected_second_layer_ntk(
     Tensor, shape (n, n)
         Exactly symmetric.
     """
-    data_shape(X)
+    X = checked_data(X)
     theta = output(out, X)
     strip = strip_of(X, strip)
     gamma, diagonal = expectations(activation, norm_ratios(X), TOLERANCE[X.dtype], layer=2)
@@ -161,6 +168,7 @@ def norm_feature(X: torch.Tensor, activation: Activation) -> torch.Tensor:
         vartheta_0 + vartheta_1 e_i + vartheta_2 e_i^2 with e_i = |x_i| / sqrt d - 1.
     """
     data_shape(X)
+    checked_activation(activation)
     moments = activation.moments
     e = norm_ratios(X).sqrt_().sub_(1)
     return moments.vartheta_0 + e * (moments.vartheta_1 + e * moments.vartheta_2)
@@ -191,16 +199,16 @@ def combined_features(
     sigma_moment : float
         Tr[Sigma^2] / d of the data distribution, not of the sample.
     rates : (float, float)
-        r_1 and r_2, not negative.
+        r_1 and r_2, not negative, one of them positive.
 
     Returns
     -------
     Tensor, shape (n, d + 2)
     """
-    n, d = data_shape(X)
-    first, second = rates
-    good = all(math.isfinite(rate) and rate >= 0 for rate in rates)
-    require(good, "rates", "finite and not negative", rates)
+    X = checked_data(X)
+    checked_activation(activation)
+    n, d = X.shape
+    first, second = checked_rates(rates)
     features = torch.empty(n, d + 2, dtype=X.dtype, device=X.device)
     torch.mul(X, activation.moments.zeta * math.sqrt((first + second) / d), out=features[:, :d])
     features[:, d] = nu(activation, sigma_moment) * math.sqrt((first + second / 2) / d)

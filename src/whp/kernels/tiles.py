@@ -12,6 +12,7 @@ import torch
 
 from whp.errors import require
 from whp.kernels.activations import Activation, Elementwise
+from whp.kernels.inputs import checked_activation, checked_count, data_shape
 from whp.kernels.mehler import hermite_table, mehler_tile
 from whp.linalg.products import product
 from whp.memory import allocate, rows_that_fit
@@ -31,13 +32,6 @@ TOLERANCE = {torch.float32: 1e-7, torch.float64: 1e-12}
 PairTile = Callable[[slice, slice, torch.Tensor], torch.Tensor]
 
 
-def data_shape(X: torch.Tensor) -> tuple[int, int]:
-    """Return (n, d), checked."""
-    require(X.ndim == 2 and X.numel() > 0, "X", "a non-empty (n, d) matrix", tuple(X.shape))
-    require(X.dtype in TOLERANCE, "X", "float32 or float64", X.dtype)
-    return X.shape[0], X.shape[1]
-
-
 def output(out: torch.Tensor | None, X: torch.Tensor) -> torch.Tensor:
     """Return ``out``, checked, or a new uninitialised (n, n) matrix."""
     n = len(X)
@@ -51,9 +45,7 @@ def output(out: torch.Tensor | None, X: torch.Tensor) -> torch.Tensor:
 
 def strip_of(X: torch.Tensor, strip: int | None) -> int:
     """Return ``strip``, checked, or what is best where X is."""
-    strip = STRIP[X.device.type] if strip is None else strip
-    require(strip >= 1, "strip", "positive", strip)
-    return strip
+    return STRIP[X.device.type] if strip is None else checked_count("strip", strip)
 
 
 def strips(n: int, strip: int) -> Iterator[tuple[slice, int]]:
@@ -66,7 +58,7 @@ def strips(n: int, strip: int) -> Iterator[tuple[slice, int]]:
 def covariance_tiles(X: torch.Tensor, strip: int) -> Iterator[tuple[slice, slice, torch.Tensor]]:
     """Yield rows, columns and X X^T / d there, tile by tile of the lower triangle."""
     n, d = data_shape(X)
-    require(strip >= 1, "strip", "positive", strip)
+    checked_count("strip", strip)
     for rows, end in strips(n, strip):
         X_rows = X[rows] / d
         for start in range(0, end, strip):
@@ -146,7 +138,7 @@ def neurons_that_fit(X: torch.Tensor, W: torch.Tensor, neurons: int, functions: 
     matrices : int
         How many n x n matrices are still to be allocated beside them.
     """
-    require(neurons >= 1, "neurons", "positive", neurons)
+    checked_count("neurons", neurons)
     n, size = len(X), X.element_size()
     most = max(1, min(neurons, len(W)))
     row, fixed = size * n * functions, size * n**2 * matrices
@@ -167,17 +159,13 @@ def add_feature_grams(
     ----------
     X : Tensor, shape (n, d)
     W : Tensor, shape (m, d)
+        Both as :func:`whp.kernels.inputs.checked_network` returns them.
     functions, grams
         As many functions as places, of matrices of shape (n, n).
     strip, neurons : int
         Block sizes.
     """
-    n, d = data_shape(X)
-    require(W.ndim == 2 and W.shape[1] == d and len(W) > 0, "W", f"of shape (m, {d}), m > 0", tuple(W.shape))
-    same = W.dtype == X.dtype and W.device == X.device
-    require(same, "W", f"{X.dtype} on {X.device} like X", f"{W.dtype} on {W.device}")
-    require(strip >= 1 and neurons >= 1, "block sizes", "positive", (strip, neurons))
-    m = len(W)
+    (n, d), m = X.shape, len(W)
     # The last function overwrites its own argument; the others need a second block.
     blocks = [torch.empty(n, min(neurons, m), dtype=X.dtype, device=X.device) for _ in functions[:2]]
     for start in range(0, m, neurons):
@@ -209,6 +197,7 @@ def expectations(
         Truncation error, relative to the largest expectation of a pair i = j.
     layer : {1, 2}
     """
+    checked_activation(activation)
     if activation.closed is not None:
         closed = activation.closed.Phi if layer == 1 else activation.closed.Gamma
         return lambda rows, columns, c: closed(a[rows, None], a[columns], c), closed(a, a, a)
