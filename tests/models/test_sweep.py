@@ -62,8 +62,9 @@ def test_torch_has_its_threads_back():
 
 
 def test_refusals():
-    with pytest.raises(InputError, match="threads must be at least 1, got 0"):
-        sweep(len, [[]], 0)
+    for threads in (0, 1.5, "x"):
+        with pytest.raises(InputError, match=f"threads must be a positive integer, got {threads!r}"):
+            sweep(len, [[]], threads)
     diverging = [SETTINGS[0], (*SETTINGS[1][:2], 1e30 * SETTINGS[1][2], SETTINGS[1][3])]
     before = torch.get_num_threads()
     with pytest.raises(MeasurementError, match="network at step"):

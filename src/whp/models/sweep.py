@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 from typing import TypeVar
 
 import torch
@@ -43,13 +44,13 @@ def sweep(
     Raises
     ------
     InputError
-        If ``threads`` is not positive.
+        If ``threads`` is not a positive integer.
     Exception
         What ``work`` raises; of several the one that comes first in the order of the settings.
     """
     before = torch.get_num_threads()
     threads = before if threads is None else threads
-    require(threads >= 1, "threads", "at least 1", threads)
+    require(isinstance(threads, Integral) and threads >= 1, "threads", "a positive integer", threads)
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             return list(pool.map(work, settings))
