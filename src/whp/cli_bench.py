@@ -61,7 +61,9 @@ def bench(
     from whp.benchmarks import thread_limits
     from whp.engine.environment import available_cores, named_route
 
+    most = max(64, 4 * available_cores())  # with very many the libraries crash
     require(threads is None or threads >= 1, "--threads", "at least 1", threads, UsageError)
+    require(threads is None or threads <= most, "--threads", f"at most {most}", threads, UsageError)
     require(rounds >= 1, "--rounds", "at least 1", rounds, UsageError)
     threads = threads or available_cores()
     with ExitStack() as stack:
@@ -74,21 +76,26 @@ def bench(
         from whp.report.writer import check_writable
 
         named_route()
+        console = make_console()
+        if list_:  # whatever devices there are here
+            rows = [
+                (
+                    work.name,
+                    ", ".join(work.devices),
+                    work.title,
+                    "; ".join(f"{name} {rule}" for name, rule in work.wanted.items()),
+                )
+                for work in select(names, None)
+            ]
+            print_table(console, ("work", "device", "what", "wanted"), rows, wrap=("what", "wanted"))
+            return Exit.PASS
         where = str(resolve_device(device))
         works = select(names, where)
-        console = make_console()
-        if list_:
-            rows = [
-                (work.name, work.title, "; ".join(f"{name} {rule}" for name, rule in work.wanted.items()))
-                for work in works
-            ]
-            print_table(console, ("work", "what", "wanted"), rows, wrap=("what", "wanted"))
-            return Exit.PASS
         if out is None:
             usual = OUT / "gpu" if where.startswith("cuda") else OUT
             out = Path("reports/run-benchmarks") if small else usual
-        check_writable(out)
         other = None if peer is None else stack.enter_context(Peer(peer, threads))
+        check_writable(out)  # which makes the folder, so not before what may be refused
         how = Context(threads, rounds, other, small, where)
         codes = [Exit.PASS]
         for work in works:
@@ -103,7 +110,7 @@ def bench(
                 return Exit.INTERRUPTED
             file = write(out, record)
             found = ", ".join(f"{name} {figure:.4g}" for name, figure in record["figures"].items())
-            say(console, f"{work.name}: {found} ({file})")
+            say(console, f"{work.name}: {found or 'nothing measured'} ({file})")
             if small:  # which says nothing of speed
                 continue
             for sentence in [*shortfalls(record), *unmeasured(record)]:

@@ -225,6 +225,7 @@ class TestSelection:
 
         assert names([]) == ["a_1", "a_2"]
         assert names([], "cuda:0") == ["a_2", "b"]
+        assert names([], None) == ["a_1", "a_2", "b"]
         assert names(["a_2", "a_1", "a_*"]) == ["a_1", "a_2"]
 
     def test_unknown(self):

@@ -10,6 +10,7 @@ from scipy.stats import binom
 from statsmodels.stats.power import TTestPower
 
 from whp import stats
+from whp.benchmarks.harness import BenchmarkError, Context
 from whp.benchmarks.stopping import (
     POWER,
     RATE,
@@ -19,9 +20,16 @@ from whp.benchmarks.stopping import (
     fixed_trials,
     fixed_trials_of_bound,
     fixed_trials_of_design,
+    run,
     simulate,
 )
 from whp.engine.discovery import resolve
+
+
+def test_it_needs_the_committed_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BenchmarkError, match=r"^the folder must be a checkout, with reports/reference, got "):
+        run(Context(small=True))
 
 
 @pytest.mark.parametrize(("effect", "alpha"), [(0.3, 0.05), (1.0, 1e-3), (0.5, 0.01)])

@@ -59,6 +59,7 @@ def test_the_exit_code_tells(whp, monkeypatch, figures, code, sentence):
     said = whp("bench", "--threads", "1")
     assert said.code == code
     assert sentence in said.err
+    assert "c: nothing measured (reports/benchmarks/c.json)\n" in said.out
 
 
 def test_seconds_are_recorded_and_fail_nothing(whp, monkeypatch):
@@ -97,10 +98,13 @@ def test_small_says_nothing_of_speed(whp, monkeypatch):
     assert not Path("reports/benchmarks").exists()
 
 
-def test_list(whp, monkeypatch):
-    offer(monkeypatch, known(a=1.0))
-    said = whp("bench", "--list")
+@pytest.mark.parametrize("device", ["cpu", "cuda"])  # there need be none
+def test_list(whp, monkeypatch, device):
+    gpu = Work("big", "the work big", {}, broken, devices=("cpu", "cuda"))
+    offer(monkeypatch, {**known(a=1.0), "big": gpu})
+    said = whp("bench", "--list", "--device", device)
     assert said.code == 0
+    assert ["big", "cpu,", "cuda", "the", "work", "big"] in [line.split() for line in said.out.splitlines()]
     assert "the work a" in said.out
     assert "ratio at least 2" in said.out
     assert not Path("reports").exists()
@@ -111,6 +115,7 @@ def test_list(whp, monkeypatch):
     [
         (("nothing",), "NAME must be one of a, got 'nothing'"),
         (("--threads", "0"), "--threads must be at least 1, got 0"),
+        (("--small", "--threads", "1000000"), "--threads must be at most "),
         (("--rounds", "0"), "--rounds must be at least 1, got 0"),
         (("--device", "abacus"), "device must be auto, cpu, cuda or cuda:K, got 'abacus'"),
         (("--peer", "/no/python"), "--peer must be a Python that can be run, got '/no/python'"),
@@ -125,6 +130,7 @@ def test_mistakes_are_usage_errors_before_anything_is_measured(whp, monkeypatch,
     assert said.code == 2
     assert said.err.count("\n") == 1
     assert sentence in said.err
+    assert [path.name for path in Path().iterdir()] == ["file"]
 
 
 def test_the_variables_are_set_before_the_libraries_read_them():

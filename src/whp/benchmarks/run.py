@@ -32,23 +32,23 @@ def works() -> dict[str, Work]:
     return found
 
 
-def select(names: Sequence[str], device: str = "cpu") -> list[Work]:
+def select(names: Sequence[str], device: str | None = "cpu") -> list[Work]:
     """Return the works that are named, or all that are for the device.
 
     Parameters
     ----------
     names : sequence of str
         Names or globs over names; empty: all.
-    device : str
-        ``cpu`` or ``cuda:K``.
+    device : str or None
+        ``cpu`` or ``cuda:K``; None: whichever.
 
     Raises
     ------
     UsageError
         If a name fits none, or fits works that are not for this device only.
     """
-    known, kind = works(), device.partition(":")[0]
-    usable = {name: work for name, work in known.items() if kind in work.devices}
+    known, kind = works(), device and device.partition(":")[0]
+    usable = {name: work for name, work in known.items() if kind is None or kind in work.devices}
     if not names:
         require(bool(usable), "--device", "one that some work is for", device, UsageError)
         return list(usable.values())

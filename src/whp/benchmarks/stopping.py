@@ -216,7 +216,7 @@ def run(context: Context) -> Measurement:
     """Compare over the committed runs; with ``small`` over one of them."""
     papers = PAPERS[-1:] if context.small else PAPERS
     if not all((REFERENCE / paper).is_dir() for paper in papers):
-        raise BenchmarkError(f"stopping must run where {REFERENCE} is (a checkout), got {Path.cwd()}")
+        raise BenchmarkError(f"the folder must be a checkout, with {REFERENCE}, got {Path.cwd()}")
     found: list[Decision] = []
     for paper in papers:
         _, claims = resolve([paper])
