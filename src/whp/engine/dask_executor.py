@@ -13,6 +13,8 @@ import asyncio
 import logging
 import math
 import pickle
+import socket
+import sys
 import threading
 import time
 import uuid
@@ -35,6 +37,7 @@ T = TypeVar("T")
 CONNECT = 20.0  # seconds to reach the scheduler
 SILENCE = 60.0  # seconds without an answer after which the scheduler is taken to be lost
 WORKERS = 300.0  # seconds to wait where there is no worker: a queue of jobs is not always fast
+NOTICE = 3.0  # seconds of waiting for a worker after which that is said
 PULSE = 1.0  # seconds between questions to the scheduler
 CLOSE = 5.0  # seconds for each step of saying goodbye
 KEPT = "what was measured is kept, and the same command goes on"
@@ -70,7 +73,8 @@ class DaskExecutor(TrialExecutor):
         try:
             import distributed  # noqa: F401 - it takes a second, which other executors need not wait for
         except ModuleNotFoundError:
-            sentence = "Dask must be installed for this executor, got none (pip install 'whp[cluster]')"
+            advice = "make, or pip install '.[cluster]', in a checkout of whp"
+            sentence = f"Dask must be installed for this executor, got none ({advice})"
             raise UsageError(sentence) from None
         self.jobs = max(1, local)
         self._address, self._local = address, local
@@ -83,6 +87,7 @@ class DaskExecutor(TrialExecutor):
         self._flying = 0
         self._lost: ExecutorError | None = None
         self._client: Any = None
+        self._told = -math.inf  # since when there was no worker when that was last said
         self._opened: Future[None] = Future()
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
@@ -211,13 +216,17 @@ class DaskExecutor(TrialExecutor):
                 asynchronous=True,
             )
         try:
-            self._client = Client(  # type: ignore[no-untyped-call]
-                cluster or self._address, asynchronous=True, timeout=CONNECT, set_as_default=False
-            )
-            await asyncio.wait_for(self._client, 2 * CONNECT)  # whoever listens may not be Dask
-        except (OSError, TimeoutError, ValueError):
+            async with asyncio.timeout(CONNECT):  # for all of it: whoever listens may not be Dask
+                if self._address:  # Dask would ask for an unknown name again and again
+                    host, _, port = self._address.rpartition(":")
+                    await self._loop.getaddrinfo(host.strip("[]"), int(port))
+                self._client = Client(  # type: ignore[no-untyped-call]
+                    cluster or self._address, asynchronous=True, timeout=CONNECT, set_as_default=False
+                )
+                await self._client
+        except (OSError, TimeoutError, ValueError) as error:
             rule = f"reachable within {CONNECT:g} s"
-            raise ExecutorError(f"{self._name} must be {rule}, got no answer") from None
+            raise ExecutorError(f"{self._name} must be {rule}, got {_obstacle(error)}") from None
         return cluster
 
     async def _check(self) -> None:
@@ -228,6 +237,7 @@ class DaskExecutor(TrialExecutor):
                 return
             if time.monotonic() - since > WORKERS:
                 raise ExecutorError(f"{self._name} must have a worker within {WORKERS:g} s, got none")
+            self._tell(since)
             await asyncio.sleep(min(PULSE, 0.1))
         try:
             chief = await asyncio.wait_for(self._client.run_on_scheduler(remote.versions), SILENCE)
@@ -266,8 +276,17 @@ class DaskExecutor(TrialExecutor):
                 seen = time.monotonic()
             elif time.monotonic() - seen > WORKERS:
                 raise ExecutorError(f"{self._name} must have a worker, got none for {WORKERS:g} s; {KEPT}")
+            else:
+                self._tell(seen)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), PULSE)
+
+    def _tell(self, since: float) -> None:
+        """Say once that there is no worker, when that has lasted for a few seconds."""
+        if self._told < since < time.monotonic() - NOTICE:
+            self._told = time.monotonic()
+            place = f"dask://{self._address}" if self._address else "the local Dask cluster"
+            print(f"whp: waiting for a worker of {place}, {WORKERS:g} s at most", file=sys.stderr, flush=True)
 
     async def _follow(self, futures: list[Future[Any]], parcel: remote.Parcel) -> None:
         """Have tasks made, again where their worker was lost, and give their room to others."""
@@ -316,8 +335,9 @@ class DaskExecutor(TrialExecutor):
     async def _leave(self, cluster: Any) -> None:
         """Say goodbye as far as anyone listens."""
         if self._client is not None:
-            with suppress(Exception):
-                await asyncio.wait_for(self._client.run(remote.stop, self._session), CLOSE)
+            if self._opened.exception() is None:  # otherwise nothing was sent
+                with suppress(Exception):
+                    await asyncio.wait_for(self._client.run(remote.stop, self._session), CLOSE)
             with suppress(Exception):
                 await asyncio.wait_for(self._client.close(), CLOSE)
         if cluster is not None:
@@ -326,6 +346,17 @@ class DaskExecutor(TrialExecutor):
         for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
             task.cancel()
         await asyncio.sleep(0)
+
+
+def _obstacle(error: BaseException | None) -> str:
+    """What kept a connection from being made, as far as an error or its causes tell."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return "no such host"
+        if isinstance(error, ConnectionRefusedError):
+            return "a refused connection"
+        error = error.__cause__ or error.__context__
+    return "no answer"
 
 
 def _settle(future: Future[Any], result: Any = None, error: BaseException | None = None) -> None:

@@ -190,7 +190,7 @@ def test_dask_that_is_not_installed_is_said_to_be(monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UsageError, match=r"Dask must be installed .* \(pip install 'whp\[cluster\]'\)"):
+    with pytest.raises(UsageError, match=r"Dask must be installed .* \(make, or pip install '\.\[cluster\]'"):
         make_executor("dask-local:1", None, "cpu")
 
 
@@ -200,9 +200,20 @@ def test_a_scheduler_that_is_not_there_ends_the_command_in_one_sentence(
     monkeypatch.setattr(dask_executor, "CONNECT", 0.5)
     monkeypatch.chdir(toy.root)
     toy.growth()
+    before = sorted(toy.root.iterdir())
     assert main(["run", "toy", "--executor", f"dask://127.0.0.1:{unused_port}"]) == 4
-    sentence = f"the Dask scheduler at 127.0.0.1:{unused_port} must be reachable within 0.5 s, got no answer"
-    assert capsys.readouterr().err == f"whp: {sentence}\n"
+    rule = "must be reachable within 0.5 s, got a refused connection"
+    assert capsys.readouterr().err == f"whp: the Dask scheduler at 127.0.0.1:{unused_port} {rule}\n"
+    assert sorted(toy.root.iterdir()) == before  # no empty folder for a report
+
+
+def test_a_host_that_is_not_known_is_said_to_be(monkeypatch):
+    def unknown(*rest, **options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(ExecutorError, match=r"at nowhere:8786 must be reachable .*, got no such host$"):
+        make_executor("dask://nowhere:8786", None, "cpu")
 
 
 def test_who_listens_and_is_no_scheduler_is_not_waited_for(toy, monkeypatch):
@@ -214,11 +225,14 @@ def test_who_listens_and_is_no_scheduler_is_not_waited_for(toy, monkeypatch):
             make_executor(f"dask://127.0.0.1:{port}", None, "cpu")
 
 
-def test_a_cluster_without_workers_ends_the_command_in_one_sentence(start_cluster, toy, monkeypatch):
+def test_a_cluster_without_workers_ends_the_command_in_one_sentence(start_cluster, toy, monkeypatch, capsys):
+    monkeypatch.setattr(dask_executor, "NOTICE", 0.1)
     monkeypatch.setattr(dask_executor, "WORKERS", 0.5)
     toy.growth()
+    empty = start_cluster(0)
     with pytest.raises(ExecutorError, match=r"must have a worker within 0.5 s, got none$"):
-        on(start_cluster(0), toy)
+        on(empty, toy)
+    assert capsys.readouterr().err == f"whp: waiting for a worker of {empty.name}, 0.5 s at most\n"
 
 
 def test_a_run_of_the_command_line_on_a_cluster(cluster, toy, monkeypatch, capsys):
