@@ -8,9 +8,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 import whp
@@ -38,7 +39,21 @@ from whp.options import (
 
 EPILOG = "Exit codes: " + "; ".join(f"{code} {code.meaning}" for code in sorted(Exit)) + "."
 
+
+class _Commands(TyperGroup):
+    """The commands, which say that Ctrl-C has ended them: typer by itself exits without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # outside a run's measurement, which says more
+            complain("interrupted; the same command resumes")
+            return Exit.INTERRUPTED
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Check theorems by experiment: a printed claim in, a verdict with named error rates out.",
     epilog=EPILOG,
     rich_markup_mode=None,
@@ -155,7 +170,7 @@ def run(
     """
     from whp.cli_run import Settings, run_papers, run_together
     from whp.devices import resolve_device
-    from whp.engine.discovery import resolve
+    from whp.engine.discovery import as_typed, resolve
 
     check_options(profile, jobs, seed, alpha, executor)
     require(not fresh or seed is None, "--seed", "left out with --fresh, which draws one", seed, UsageError)
@@ -165,7 +180,9 @@ def run(
     where, command = str(resolve_device(device)), str(context.obj)
     settings = Settings(profile, jobs, seed, alpha, where, executor, ledger, fresh, command)
     out = out if out is not None else Path("reports") / f"run-{profile}"
-    return (run_papers if by_paper else run_together)(found, claims, out, settings)
+    if by_paper:
+        return run_papers(found, as_typed(found, claims, selection), out, settings)
+    return run_together(found, claims, out, settings)
 
 
 @app.command()

@@ -71,7 +71,6 @@ def run_once(
     found: Discovery, claims: Sequence[Claim], out: Path, settings: Settings, workers: Lasting
 ) -> int:
     """Plan, measure, print, and write the report of one run; the exit code of its claims."""
-    writer.check_writable(out)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     budget = Budget(len(claims), settings.alpha, settings.alpha)
     early = workers.at_hand or settings.fresh or not settings.ledger.exists()
@@ -95,6 +94,7 @@ def run_once(
         return Exit.USAGE
     if not early and any(row.trials_known < row.trials_least for row in planned.rows):
         workers.prepare(claims)
+    writer.check_writable(out)  # which makes the folder, so not before what may be refused
     console = make_console()
     with watching(console) as listener:
         result = run_claims(

@@ -8,6 +8,7 @@ import pytest
 from tests.doors.conftest import CLAIMS, HEAD
 
 from whp.engine import executors
+from whp.engine.discovery import as_typed, resolve
 from whp.options import Exit
 
 
@@ -52,7 +53,18 @@ def test_each_paper_has_its_budget_and_its_report_and_the_workers_are_shared(pap
 
 def test_a_mistake_in_one_paper_does_not_keep_the_other_from_its_run(papers, whp):
     (papers / "one" / "worse.py").write_text("1 / 0\n")
-    said = whp("run", "one/", "two/", "--by-paper", "--jobs", "1", "--out", "reports/all")
+    said = whp("run", "two/", "one/", "--by-paper", "--jobs", "1", "--out", "reports/all")
     assert said.code == Exit.FAIL
     assert "worse.py, line 1: ZeroDivisionError" in said.err
-    assert said.out.count("Report: ") == 2
+    reports = [line for line in said.out.splitlines() if line.startswith("Report: ")]
+    assert reports == [f"Report: reports/all-{name}/report.html" for name in ("two", "one")]  # as typed
+
+
+def test_papers_run_in_the_order_in_which_words_first_name_them():
+    words = ["hu2020.thm_c_2", "arora2019", "hu2020.prop_*"]
+    found, claims = resolve(words)
+    typed = as_typed(found, claims, words)
+    assert list(dict.fromkeys(claim.paper for claim in claims)) == ["arora2019", "hu2020"]
+    assert list(dict.fromkeys(claim.paper for claim in typed)) == ["hu2020", "arora2019"]
+    assert sorted(claim.id for claim in typed) == sorted(claim.id for claim in claims)
+    assert as_typed(found, claims, []) == claims

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from whp import cli_run
 from whp.cli import main
 from whp.options import Exit, most_telling, verdict_code
 
@@ -206,6 +207,16 @@ def test_interrupt_keeps_what_was_measured_and_the_same_command_resumes(tmp_path
     assert said.code == 0
     assert f"the ledger has {made} trial" in said.out
     assert trials_in(ledger) == 200
+
+
+def test_an_interrupt_outside_the_measurement_is_said_too(inside, whp, monkeypatch):
+    def interrupted(*rest, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_run, "plan_claims", interrupted)
+    said = whp("run", "demo/good.py", "--out", "never")
+    assert (said.code, said.out, said.err) == (130, "", "whp: interrupted; the same command resumes\n")
+    assert not Path("never").exists()
 
 
 def test_a_terminal_without_unicode_gets_question_marks(inside, whp, monkeypatch):

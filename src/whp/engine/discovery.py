@@ -243,6 +243,16 @@ def select(discovery: Discovery, selection: Sequence[str]) -> list[Claim]:
     return [claim for claim in discovery.claims if claim.id in chosen]
 
 
+def as_typed(discovery: Discovery, claims: Sequence[Claim], selection: Sequence[str]) -> list[Claim]:
+    """Return selected claims paper by paper, in the order in which the words first name the papers."""
+    papers: dict[str, None] = {}
+    for word in selection:
+        named = (claim for claim in claims if _matches(claim.id, claim.source, word, discovery))
+        papers.update(dict.fromkeys(claim.paper for claim in named))
+    order = {paper: index for index, paper in enumerate(papers)}
+    return sorted(claims, key=lambda claim: order.get(claim.paper, 0))
+
+
 def _matches(id_: str, source: Path, word: str, discovery: Discovery) -> bool:
     if is_path(word, discovery):
         path, source = Path(word).resolve(), source.resolve()
