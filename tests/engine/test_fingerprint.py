@@ -137,6 +137,14 @@ def test_sources_are_laboratory_and_siblings_only(tree):
     assert sources(experiment, toy.folder / "value.py") == ["_help.py", "kernels/probe.py", "linalg/base.py"]
 
 
+def test_a_wheel_names_the_files_as_a_checkout_does(tree):
+    toy, package, _, experiment = tree
+    shipped = package / "validation" / "toy"
+    shutil.copytree(toy.folder, shipped)
+    here = sources(experiment, toy.folder / "value.py")
+    assert sources(experiment, shipped / "value.py") == here
+
+
 def test_a_search_counts_the_module_that_searches(toy):
     toy.write(
         "search",

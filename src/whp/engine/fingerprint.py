@@ -103,8 +103,9 @@ def _read(file: Path, time: int, size: int) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _label(file: Path) -> str:
-    """A name that does not depend on where the checkout lies."""
-    return file.relative_to(_WHP).as_posix() if file.is_relative_to(_WHP) else file.name
+    """A name that depends neither on where whp lies nor on whether its claim files lie in it (a wheel)."""
+    code = file.is_relative_to(_WHP) and not file.is_relative_to(_WHP / "validation")
+    return file.relative_to(_WHP).as_posix() if code else file.name
 
 
 def _root(experiment: Experiment, home: Path) -> str | None:
