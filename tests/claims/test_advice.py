@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from whp import stats
 from whp.claims import CellSample, Design, Outcome, Path, Share, Status, TrialResult, bound, experiment, mean
+from whp.claims.levels import trials_at
 
 SHARE = Share(1e-3, 1e-3)
 
@@ -44,3 +46,12 @@ def test_a_mean_whose_interval_is_too_wide_names_the_trials_that_would_do():
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.advice.startswith("About ")
     assert "no number of trials" not in verdict.advice
+
+
+def test_trials_for_a_bound_are_those_of_the_mixture_that_decides():
+    level, alpha = 0.05, 1e-4
+    assert trials_at(level, 0.0, alpha) < stats.bernoulli_trials_needed(level, 0.0, alpha)
+    assert trials_at(level, 0.2, alpha) == stats.bernoulli_trials_needed(level, 0.2, alpha)
+    assert trials_at(level, 0.2, alpha) != stats.bernoulli_trials_needed(
+        level, 0.2, alpha, prior=stats.prior_below(level)
+    )

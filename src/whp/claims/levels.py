@@ -32,6 +32,16 @@ class _Row:
     point: int
 
 
+def trials_at(level: float, at: float, alpha: float, limit: int = 10_000_000) -> int | None:
+    """Trials after which a probability ``at`` is seen to be below a level, or above it.
+
+    Each by the mixture that decides it: only to be below has one of its own.
+    """
+    if at > level:
+        return stats.bernoulli_trials_needed(level, at, alpha, limit=limit)
+    return stats.bernoulli_trials_needed(level, at, alpha, prior=stats.prior_below(level), limit=limit)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bound(Check):
     """``Y <= B`` with probability at least ``1 - delta``, all constants given.
@@ -109,8 +119,7 @@ class Bound(Check):
         outcome, hold, rows = self._rule(sample, share)
         row = min(rows, key=lambda r: (RANK[r.outcome], r.level - r.high))
         level, at = row.level, row.point
-        prior = stats.prior_below(level)
-        need = stats.bernoulli_trials_needed(level, row.frequency, share.false_pass, prior=prior)
+        need = trials_at(level, row.frequency, share.false_pass)
         where = ", ".join(f"{k} = {v}" for k, v in sample.points[at].values.items() if k not in sample.cell)
         advice = {
             Outcome.PASS: "Nothing to do; the slack says how loose the bound is.",

@@ -14,7 +14,7 @@ from whp.claims.check import Check, lead_sizes
 from whp.claims.experiment import CellSample, Design
 from whp.claims.exponents import ExponentCheck
 from whp.claims.growth import Limit
-from whp.claims.levels import Bound
+from whp.claims.levels import Bound, trials_at
 from whp.claims.means import MeanCheck
 from whp.claims.reproduction import Reproduction
 from whp.claims.ruling import functionals
@@ -155,7 +155,7 @@ def fewest(check: Check, samples: Sequence[CellSample], false_pass: float) -> in
     if isinstance(check, Always):
         return 1
     if isinstance(check, Bound):
-        return _trials_at(min(check.levels), 0.0, false_pass)
+        return trials_at(min(check.levels), 0.0, false_pass, LIMIT)
     if isinstance(check, MeanCheck) and check.deterministic:
         return 2
     if isinstance(check, MeanCheck) and check.support is not None:
@@ -167,12 +167,6 @@ def fewest(check: Check, samples: Sequence[CellSample], false_pass: float) -> in
     return finite if finite is None or slopes_only else max(finite, stats.FEWEST)
 
 
-def _trials_at(level: float, at: float, false_pass: float) -> int | None:
-    """Trials after which a probability ``at`` is seen to be below a level, or above it."""
-    prior = stats.prior_below(level)
-    return stats.bernoulli_trials_needed(level, at, false_pass, prior=prior, limit=LIMIT)
-
-
 def _of_bound(check: Bound, made: Forecast, share: Share, pilot: Pilot | None) -> Forecast:
     """At the share of trials that broke the bound so far."""
     level = min(check.levels)
@@ -180,7 +174,7 @@ def _of_bound(check: Bound, made: Forecast, share: Share, pilot: Pilot | None) -
     for sample in pilot.samples if pilot else ():
         for row in check.decide(sample, share).figure.get("levels", ()):
             seen.add((row["delta"], row["estimate"]))
-    needed = _largest([_trials_at(lv, at, share.false_pass) for lv, at in seen])
+    needed = _largest([trials_at(lv, at, share.false_pass, LIMIT) for lv, at in seen])
     worse = stats.bernoulli_detectable(level, made.most, share.false_fail).high
     finds = f"finds a failure probability above {worse:.2g}" if worse <= 1 else "finds no excess"
     broken = max(at for _, at in seen)
